@@ -1,0 +1,203 @@
+// Package catalog declares the contract of the lake's catalog: the SQL database
+// that holds snapshots, schemas, tables, data files and their statistics in the
+// DuckLake 1.0 format, plus the tables of flightlake's own, whose names begin
+// with flightlake_ (docs/format.md specifies both).
+//
+// The drivers live in subpackages; catalogtest is the suite that specifies
+// them. A catalog stores paths and never opens them.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Catalog is a transactional store of the lake's metadata. Implementations are
+// safe for concurrent use. Every method is one round trip or a few.
+//
+// Errors common to all methods: KindUnavailable if the database cannot be
+// reached, KindCorrupt if its contents contradict the format, and those of ctx.
+type Catalog interface {
+	// Snapshot returns the snapshot that sel selects.
+	// Errors: KindNotFound if there is none.
+	Snapshot(ctx context.Context, sel Selector) (lake.Snapshot, error)
+
+	// Snapshots returns all snapshots, ascending by ID.
+	Snapshots(ctx context.Context) ([]lake.Snapshot, error)
+
+	// State returns the schemas and tables of a snapshot. The caller must not
+	// modify it; drivers may return the same State again.
+	// Errors: KindNotFound for a snapshot that does not exist.
+	State(ctx context.Context, id lake.SnapshotID) (*lake.State, error)
+
+	// Files returns the data files of a table with statistics, zone maps and
+	// deletes that changed after snapshot `after` and up to snapshot `upTo`:
+	// files begun in (after, upTo], and files ended, or whose deletes begun or
+	// ended, in (after, upTo]. With after = 0 it returns every file live at upTo.
+	// Files come ascending by ID. End is set only if the file ended at or before upTo.
+	Files(ctx context.Context, table lake.TableID, after, upTo lake.SnapshotID) (Files, error)
+
+	// InlinedRows returns the rows of one table of inlined data (an entry of
+	// Files.Inlined) that are live at snapshot id, ascending by row id. The
+	// reader's schema is lake.ArrowSchema of table.Columns; columns that the
+	// inlined table does not have hold their initial default. The caller
+	// releases the reader.
+	InlinedRows(ctx context.Context, table *lake.Table, inlined string, id lake.SnapshotID) (array.RecordReader, error)
+
+	// Commit publishes one Snapshot that holds all operations of c, or nothing.
+	// Concurrent calls are committed in groups, each with a snapshot of its own.
+	// If c.Token names an earlier Commit, nothing is written and the first
+	// result is returned with Replayed set.
+	//
+	// Errors: the Kind documented at the operation that fails; KindConflict,
+	// naming the other snapshot, if a precondition was broken; KindIndeterminate if the
+	// database did not answer: the staged files must be kept, and the outcome
+	// asked with Outcome.
+	Commit(ctx context.Context, c Commit) (Result, error)
+
+	// Outcome returns the result of the Commit with the given token.
+	// Errors: KindNotFound if no such Commit was published.
+	Outcome(ctx context.Context, token string) (Result, error)
+
+	// Stage records, durably, that the objects are about to be written. A path
+	// is staged before its upload begins. Commit removes the entries of the
+	// files that it adds.
+	Stage(ctx context.Context, files []StagedFile) error
+
+	// Unstage forgets staged objects, after they were deleted.
+	Unstage(ctx context.Context, paths []string) error
+
+	// Staged returns all staged objects that no Commit has added.
+	Staged(ctx context.Context) ([]StagedFile, error)
+
+	// Metadata runs one read-only SELECT over the catalog's own tables, whose
+	// names are those of the specification without a schema. The caller
+	// releases the reader.
+	// Errors: KindInvalid for anything but a SELECT that binds.
+	Metadata(ctx context.Context, query string) (array.RecordReader, error)
+
+	// Close releases the database and its lock.
+	Close() error
+}
+
+// Selector selects a snapshot: the latest if it is zero.
+type Selector struct {
+	ID   *lake.SnapshotID // exactly this one
+	Time *time.Time       // the latest at or before this time
+}
+
+// Files is the answer of Catalog.Files.
+type Files struct {
+	Files []lake.DataFile
+	// Inlined names the tables of inlined rows, with their live row count, of
+	// the table at upTo; complete whatever `after` was.
+	Inlined []Inlined
+	// Partitions holds every PartitionSpec that a file in Files names.
+	Partitions []lake.PartitionSpec
+}
+
+// Inlined is a table of inlined rows.
+type Inlined struct {
+	Name string
+	Rows int64 // live at the snapshot asked for
+}
+
+// StagedFile is an object that may exist and is in no Snapshot yet.
+type StagedFile struct {
+	Path   string // key in the Bucket
+	Token  string // of the append it belongs to; may be empty
+	Holder string // identifies the process that writes it
+	// LeaseUntil is when the object may be presumed abandoned. A process that
+	// holds the exclusive lock of the catalog may presume so at once.
+	LeaseUntil time.Time
+}
+
+// Commit is what one Snapshot changes. Its operations apply in order.
+type Commit struct {
+	Token      string // append token of at most 256 bytes; empty means none
+	Operations []Operation
+	Author     string
+	Message    string
+}
+
+// Result is what a Commit did.
+type Result struct {
+	Snapshot lake.Snapshot
+	// Tables holds the id of the table of each operation, 0 where there is none.
+	Tables   []lake.TableID
+	Rows     int64 // rows added
+	Replayed bool  // the token had been committed before
+}
+
+// Operation is one change. The concrete types follow; there are no others.
+type Operation interface{ operation() }
+
+// CreateSchema creates a schema. Errors: KindExists.
+type CreateSchema struct{ Name string }
+
+// DropSchema drops an empty schema. Errors: KindNotFound; KindState if it still
+// has tables or views.
+type DropSchema struct{ Name string }
+
+// CreateTable creates a table and, if Files is set, adds them (CREATE TABLE AS,
+// ingest in create mode). Column ids are those of lake.AssignFieldIDs.
+// Errors: KindExists; KindNotFound for the schema.
+type CreateTable struct {
+	Schema  string
+	Name    string
+	Columns []lake.Column
+	// Path is the key prefix of the table's files in the Bucket, ending with
+	// "/". It begins with the path of the schema.
+	Path      string
+	Partition *lake.PartitionSpec // ID is assigned
+	Options   map[string]string
+	Comment   string
+	Files     []lake.DataFile
+}
+
+// DropTable drops a table. Errors: KindNotFound; KindConflict if Begin is not 0 and the
+// table's Begin differs.
+type DropTable struct {
+	ID    lake.TableID
+	Begin lake.SnapshotID
+}
+
+// AddFiles adds data files to a table: an Append. ID, Table, Begin and
+// RowIDStart of the files are assigned. Precondition: the table is live and
+// its Begin is the given one, so that its columns and partitioning are what
+// the writer wrote. Errors: KindConflict.
+type AddFiles struct {
+	Table lake.TableID
+	Begin lake.SnapshotID
+	Files []lake.DataFile
+}
+
+// SetComment sets the comment of a schema, table or column; empty removes it.
+// Errors: KindNotFound.
+type SetComment struct {
+	Schema string
+	Table  string       // empty for the schema's own comment
+	Column lake.FieldID // 0 for the table's own comment
+	Text   string
+}
+
+// SetOption sets an option in ducklake_metadata; lake-wide if Schema and Table
+// are empty. Errors: KindNotFound for the table.
+type SetOption struct {
+	Schema string
+	Table  string
+	Name   string
+	Value  string
+}
+
+func (CreateSchema) operation() {}
+func (DropSchema) operation()   {}
+func (CreateTable) operation()  {}
+func (DropTable) operation()    {}
+func (AddFiles) operation()     {}
+func (SetComment) operation()   {}
+func (SetOption) operation()    {}

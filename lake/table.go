@@ -1,0 +1,163 @@
+package lake
+
+import (
+	"strings"
+	"time"
+)
+
+// SnapshotID numbers the snapshots of a lake, one more than the parent's.
+type SnapshotID int64
+
+// The ids DuckLake gives: SchemaID and TableID come from one sequence
+// (next_catalog_id), FileID from another (next_file_id).
+type (
+	SchemaID    int64
+	TableID     int64
+	FileID      int64
+	PartitionID int64
+)
+
+// Snapshot is an immutable state of the lake.
+type Snapshot struct {
+	ID            SnapshotID
+	Time          time.Time // UTC, microseconds
+	SchemaVersion int64     // changes with every DDL, not with appends
+	Changes       string    // ducklake_snapshot_changes.changes_made
+	Author        string
+	Message       string
+}
+
+// State is the schemas and tables of one snapshot, without files. It depends
+// on SchemaVersion only and is shared by all snapshots that have it.
+type State struct {
+	SchemaVersion int64
+	Schemas       []Schema // sorted by name
+	// Options holds the lake-wide options of ducklake_metadata, by name.
+	Options map[string]string
+}
+
+// Schema is a namespace of tables and views.
+type Schema struct {
+	ID      SchemaID
+	Name    string
+	Path    string // key prefix of its tables' files, ends with "/"
+	Comment string
+	Tables  []Table // sorted by name
+	Views   []View  // sorted by name
+}
+
+// Table is a named set of rows.
+type Table struct {
+	ID        TableID
+	UUID      string
+	SchemaID  SchemaID
+	Schema    string // name of its schema
+	Name      string
+	Path      string // key prefix of its files in the Bucket, ends with "/"
+	Comment   string
+	Columns   []Column
+	Partition *PartitionSpec // nil if unpartitioned
+	// Options holds the table's own options (scope 'table' in
+	// ducklake_metadata), by name; they override State.Options.
+	Options map[string]string
+	// Begin is the snapshot in which the current columns or partitioning
+	// became valid: the table's schema version for preconditions.
+	Begin SnapshotID
+}
+
+// View is a stored query.
+type View struct {
+	ID            int64
+	Name          string
+	Dialect       string // "duckdb"
+	SQL           string
+	ColumnAliases []string
+	Comment       string
+}
+
+// PartitionSpec says how rows are routed to files. Files keep the spec they
+// were written with.
+type PartitionSpec struct {
+	ID     PartitionID
+	Fields []PartitionField
+}
+
+// Transform names a partition transform of DuckLake 1.0.
+type Transform string
+
+// The transforms. Year, month, day and hour yield the calendar part (month
+// 1..12, not months since an epoch), in UTC for timestamptz.
+const (
+	TransformIdentity Transform = "identity"
+	TransformYear     Transform = "year"
+	TransformMonth    Transform = "month"
+	TransformDay      Transform = "day"
+	TransformHour     Transform = "hour"
+	TransformBucket   Transform = "bucket"
+)
+
+// PartitionField is one key of a PartitionSpec.
+type PartitionField struct {
+	Column    FieldID
+	Transform Transform
+	Buckets   int32 // number of buckets, for TransformBucket only
+}
+
+// Schema returns the schema with the given name, compared without case as
+// DuckDB does.
+func (s *State) Schema(name string) (*Schema, bool) {
+	for i := range s.Schemas {
+		if strings.EqualFold(s.Schemas[i].Name, name) {
+			return &s.Schemas[i], true
+		}
+	}
+	return nil, false
+}
+
+// Table returns the table with the given schema and name, compared without case.
+func (s *State) Table(schema, name string) (*Table, bool) {
+	sc, ok := s.Schema(schema)
+	if !ok {
+		return nil, false
+	}
+	for i := range sc.Tables {
+		if strings.EqualFold(sc.Tables[i].Name, name) {
+			return &sc.Tables[i], true
+		}
+	}
+	return nil, false
+}
+
+// Column returns the top-level column with the given name, compared without case.
+func (t *Table) Column(name string) (*Column, bool) {
+	for i := range t.Columns {
+		if strings.EqualFold(t.Columns[i].Name, name) {
+			return &t.Columns[i], true
+		}
+	}
+	return nil, false
+}
+
+// Field returns the column or nested field with the given id.
+func (t *Table) Field(id FieldID) (*Column, bool) {
+	var found *Column
+	for i := range t.Columns {
+		t.Columns[i].Walk(func(c *Column) {
+			if c.ID == id {
+				found = c
+			}
+		})
+	}
+	return found, found != nil
+}
+
+// Option returns the option of the table if set, else the lake's.
+func (s *State) Option(t *Table, name string) (string, bool) {
+	if t != nil {
+		if v, ok := t.Options[name]; ok {
+			return v, true
+		}
+	}
+	v, ok := s.Options[name]
+	return v, ok
+}
