@@ -1,0 +1,9 @@
+package lake
+
+// Twin is an empty table that stands for one table reference while a statement
+// is planned. Name is unique for the table, its columns and the ordinal of the
+// reference, so a Twin of a given name never changes.
+type Twin struct {
+	Name    string
+	Columns []Column
+}
