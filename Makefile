@@ -1,0 +1,124 @@
+# flightlake: `make demo` shows it at work, `make test` checks all of it.
+# Everything that is installed goes to .cache/ and .venv/ of this checkout.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+LINT_VERSION := v2.15.0
+JDBC_VERSION := 18.3.0
+
+TAGS  := duckdb_arrow
+GO    ?= go
+CACHE := $(CURDIR)/.cache
+BIN   := bin/flightlake
+VENV  := $(CURDIR)/.venv
+PY    := $(VENV)/bin/python
+LINT  := $(CACHE)/bin/golangci-lint
+JDBC  := $(CACHE)/jdbc/flight-sql-jdbc-driver-$(JDBC_VERSION).jar
+
+MAVEN_COPY   := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
+
+SF         ?= 1
+TEST_SF    ?= 0.1
+KILLS      ?= 50
+TEST_KILLS ?= 8
+FUZZ_TIME  ?= 10s
+GO_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./...)
+
+# Packages without cgo, for which the race detector is quick.
+RACE_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./... | grep -Ev '/(engine|catalog/duckdb|session|flightsvc|cmd/flightlake|integration|bench|upkeep|httpsvc)($$|/)')
+
+export FLIGHTLAKE_TEST_PYTHON = $(PY)
+export FLIGHTLAKE_TEST_BINARY = $(CURDIR)/$(BIN)
+export FLIGHTLAKE_TEST_JDBC   = $(JDBC)
+export FLIGHTLAKE_TEST_CACHE  = $(CACHE)
+PYTEST = $(PY) -m pytest -p no:cacheprovider integration
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/flightlake
+	$(GO) build -tags $(TAGS) -o $(BIN) ./cmd/flightlake
+
+.PHONY: demo
+demo: build $(VENV)/.installed ## load TPC-H (SF=1) into a fresh lake, query it, keep serving at a terminal
+	$(PY) integration/demo.py --sf $(SF)
+
+.PHONY: test
+test: build lint test-unit test-race test-integration bench-short ## install what the tests need and run everything
+
+.PHONY: test-unit
+test-unit: $(VENV)/.installed ## Go tests
+	$(GO) test -tags $(TAGS) -timeout 15m ./...
+
+.PHONY: test-race
+test-race: ## Go tests of the packages without cgo, under the race detector
+	$(GO) test -race -short -tags $(TAGS) -timeout 15m $(RACE_PACKAGES)
+
+.PHONY: test-integration
+test-integration: build $(VENV)/.installed $(JDBC) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
+	FLIGHTLAKE_TEST_SF=$(TEST_SF) FLIGHTLAKE_TEST_KILLS=$(TEST_KILLS) $(PYTEST)
+
+.PHONY: test-tpch
+test-tpch: build $(VENV)/.installed ## the 22 TPC-H queries at scale factor SF (1)
+	FLIGHTLAKE_TEST_SF=$(SF) $(PYTEST) -k tpch
+
+.PHONY: test-kill
+test-kill: build $(VENV)/.installed ## kill -9 during ingests, KILLS (50) times
+	FLIGHTLAKE_TEST_KILLS=$(KILLS) $(PYTEST) -k kill
+
+.PHONY: bench
+bench: build $(VENV)/.installed ## the full benchmark set; results go to bench/results/
+	$(PY) bench/run.py
+
+.PHONY: bench-short
+bench-short: build $(VENV)/.installed ## every benchmark once on little data, so that none rots
+	$(PY) bench/run.py --short
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -short ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_TIME (10s)
+	@for pkg in $(GO_PACKAGES); do \
+	  for target in $$($(GO) test -tags $(TAGS) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) $$pkg; \
+	  done; \
+	done
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint with .golangci.yml
+	$(LINT) run
+
+.PHONY: fmt
+fmt: $(LINT) ## format the Go files
+	$(LINT) fmt
+
+.PHONY: verify
+verify: ## go.mod is tidy and the files are formatted
+	$(GO) mod tidy
+	$(MAKE) fmt
+	git diff --exit-code
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf bin lake-demo $(CACHE) $(VENV)
+
+# The virtual environment. Debian packages venv apart from Python.
+$(VENV)/.installed: integration/requirements.txt
+	@if ! python3 -c 'import ensurepip, venv' 2>/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq python3-venv; \
+	fi
+	python3 -m venv $(VENV) || { python3 -m pip install --user virtualenv && python3 -m virtualenv $(VENV); }
+	$(PY) -m pip install --quiet --disable-pip-version-check -r integration/requirements.txt
+	@touch $@
+
+$(LINT):
+	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(JDBC):
+	@command -v mvn >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq maven; }
+	mvn --quiet --batch-mode $(MAVEN_COPY) -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:$(JDBC_VERSION) \
+	  -DoutputDirectory=$(dir $@) -Dmdep.useBaseVersion=true
