@@ -103,6 +103,19 @@ type PartitionField struct {
 	Buckets   int32 // number of buckets, for TransformBucket only
 }
 
+// ResultType returns the type of the field's partition values for a column of
+// the given type.
+func (f PartitionField) ResultType(source Type) Type {
+	switch f.Transform {
+	case TransformIdentity:
+		return source
+	case TransformBucket:
+		return Type{ID: TypeInt32}
+	case TransformYear, TransformMonth, TransformDay, TransformHour:
+	}
+	return Type{ID: TypeInt64}
+}
+
 // Schema returns the schema with the given name, compared without case as
 // DuckDB does.
 func (s *State) Schema(name string) (*Schema, bool) {
