@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Description is what preparing a statement tells.
+type Description struct {
+	Kind StatementKind
+	// Result is the schema of the rows.
+	Result *arrow.Schema
+	// Params has a field per parameter, in the order in which values are given:
+	// $1, $2 or the ?s by number, $name by first occurrence. The field's name is
+	// the number or the name; its type is null if DuckDB could not tell.
+	Params []arrow.Field
+}
+
+// Describe binds a query against the mirror of the lake, without running it.
+//
+// Errors: those of Query.
+func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Description, error) {
+	c, err := x.take(ctx, schema)
+	if err != nil {
+		return nil, err
+	}
+	defer x.pool.put(c)
+	stop := watch(ctx, c)
+	defer stop()
+	s, err := c.prepare(sql)
+	if err != nil {
+		return nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
+	}
+	defer s.close()
+	d := &Description{Kind: s.kind, Params: s.params()}
+	fields := make([]arrow.Field, len(s.types))
+	for i := range s.types {
+		fields[i] = s.types[i].field()
+	}
+	d.Result = arrow.NewSchema(fields, nil)
+	return d, nil
+}
+
+func (s *statement) params() []arrow.Field {
+	n := duckdb.NParams(s.prepared)
+	params := make([]arrow.Field, n)
+	for i := range n {
+		f := arrow.Field{Name: duckdb.ParameterName(s.prepared, i+1), Type: arrow.Null, Nullable: true}
+		logical := duckdb.ParamLogicalType(s.prepared, i+1)
+		if logical.Ptr != nil {
+			if id := duckdb.GetTypeId(logical); id != duckdb.TypeInvalid && id != duckdb.TypeAny && id != duckdb.TypeSQLNull {
+				if t, ok := newValueType(f.Name, logical); ok {
+					f.Type = t.arrow
+				}
+			}
+			duckdb.DestroyLogicalType(&logical)
+		}
+		params[i] = f
+	}
+	return params
+}
+
+// ColumnsOfQuery returns the columns of a table made from the rows of a query,
+// without field ids.
+//
+// Errors: those of Describe; KindUnsupported for a type that a table cannot hold.
+func (x *Executor) ColumnsOfQuery(ctx context.Context, sql, schema string) ([]lake.Column, error) {
+	c, err := x.take(ctx, schema)
+	if err != nil {
+		return nil, err
+	}
+	defer x.pool.put(c)
+	stop := watch(ctx, c)
+	defer stop()
+	s, err := c.prepare(sql)
+	if err != nil {
+		return nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
+	}
+	defer s.close()
+	columns := make([]lake.Column, len(s.types))
+	for i := range s.types {
+		if s.text[i] {
+			return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold its type: cast it to VARCHAR", s.names[i])
+		}
+		if name := s.types[i].unheld(); name != "" {
+			return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold the type %s", s.names[i], name)
+		}
+		columns[i] = s.types[i].toColumn()
+	}
+	return columns, nil
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Options are the settings of an Executor. The zero value is usable.
+type Options struct {
+	// MemoryLimitBytes bounds DuckDB's memory, beyond which it spills to
+	// TempDir or fails; 0 means DuckDB's default, 80 % of the machine.
+	MemoryLimitBytes int64
+	// Threads is the number of worker threads that all queries share; 0 means
+	// one per core.
+	Threads int
+	// TempDir is the folder for what does not fit into memory; empty means that
+	// nothing is spilled.
+	TempDir string
+	// AllowedDirs are the folders that ParquetRef may name; none by default.
+	AllowedDirs []string
+	// ConnectionsMax bounds the queries that run at the same time, readers that
+	// are not released yet included; others wait. 0 means 64.
+	ConnectionsMax int
+}
+
+const executorConnectionsMax = 64
+
+// CatalogName is the catalog that clients see.
+const CatalogName = "lake"
+
+// DefaultSchema is where unqualified names resolve unless a query says otherwise.
+const DefaultSchema = "main"
+
+// Executor runs statements. Safe for concurrent use.
+type Executor struct {
+	instance *instance
+	pool     *pool
+	mem      memory.Allocator
+	threads  int
+	hidden   []string // folders that error texts must not show
+	sources  *registry
+	mirror   mirror
+}
+
+// NewExecutor opens the executor's DuckDB. mem holds the batches of results;
+// nil means Go's heap.
+func NewExecutor(mem memory.Allocator, opts Options) (*Executor, error) {
+	if opts.ConnectionsMax == 0 {
+		opts.ConnectionsMax = executorConnectionsMax
+	}
+	if mem == nil {
+		mem = memory.DefaultAllocator
+	}
+	settings := map[string]string{"temp_directory": opts.TempDir}
+	if opts.MemoryLimitBytes > 0 {
+		settings["memory_limit"] = strconv.FormatInt(opts.MemoryLimitBytes, 10) + "B"
+	}
+	if opts.Threads > 0 {
+		settings["threads"] = strconv.Itoa(opts.Threads)
+	}
+	in, err := openInstance(settings)
+	if err != nil {
+		return nil, err
+	}
+	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs}
+	if err := x.configure(opts); err != nil {
+		in.close()
+		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
+	}
+	x.pool = newPool(in, opts.ConnectionsMax)
+	return x, nil
+}
+
+func (x *Executor) configure(opts Options) error {
+	c, err := x.instance.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	rows, err := c.texts("SELECT current_setting('threads')::VARCHAR")
+	if err != nil {
+		return err
+	}
+	if x.threads, err = strconv.Atoi(rows[0][0]); err != nil {
+		return err
+	}
+	if x.sources, err = newRegistry(c, x.threads); err != nil {
+		return err
+	}
+	dirs := make([]string, len(opts.AllowedDirs))
+	for i, dir := range opts.AllowedDirs {
+		dirs[i] = lake.QuoteLiteral(strings.TrimSuffix(dir, "/") + "/")
+	}
+	// The catalog that DuckDB opens with is of no use to clients: detach it.
+	return c.exec(`SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS %s; USE %s; DETACH memory;
+		SET GLOBAL allowed_directories = [%s]; SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`,
+		CatalogName, CatalogName, strings.Join(dirs, ", "))
+}
+
+// Close frees the executor. Every reader must have been released.
+func (x *Executor) Close() {
+	x.pool.close()
+	x.instance.close()
+	x.sources.close()
+}
+
+// take returns a connection whose default schema is schema.
+//
+// Errors: KindNotFound if there is no such schema.
+func (x *Executor) take(ctx context.Context, schema string) (*connection, error) {
+	if schema == "" {
+		schema = DefaultSchema
+	}
+	c, err := x.pool.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.schema == schema {
+		return c, nil
+	}
+	if err := c.exec("USE %s.%s", CatalogName, lake.QuoteIdent(schema)); err != nil {
+		x.pool.discard(c)
+		return nil, lake.Errorf(lake.KindNotFound, "schema %q does not exist", schema)
+	}
+	c.schema = schema
+	return c, nil
+}
+
+// mirror is what the executor's catalog shows of the lake.
+type mirror struct {
+	mu      sync.Mutex
+	version int64               // guarded by mu
+	objects map[string][]string // guarded by mu
+}

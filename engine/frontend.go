@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// FrontendOptions are the settings of a Frontend. The zero value is usable.
+type FrontendOptions struct {
+	// MemoryLimitBytes bounds the memory of binding and planning; 0 means 512 MiB.
+	MemoryLimitBytes int64
+	// TwinsMax bounds the empty tables that are kept; 0 means 2,048.
+	TwinsMax int
+	// ConnectionsMax bounds the statements planned at the same time; 0 means 8.
+	ConnectionsMax int
+}
+
+// Defaults of FrontendOptions.
+const (
+	frontendMemoryBytes    = 512 << 20
+	frontendTwinsMax       = 2048
+	frontendConnectionsMax = 8
+)
+
+// Frontend parses, binds and optimises statements. Safe for concurrent use.
+type Frontend struct {
+	instance *instance
+	pool     *pool
+
+	// mu is held for reading while a statement is planned, and for writing
+	// while twins are made or dropped. It guards twins.
+	mu    sync.RWMutex
+	twins *simplelru.LRU[string, struct{}]
+	bound int
+}
+
+// keptOptimizers are the optimizers that leave a LOGICAL_GET per table
+// reference with its filters and columns. The others fold empty tables away or
+// make plans that cannot be serialised.
+func keptOptimizers() []string {
+	return []string{
+		"expression_rewriter", "filter_pullup", "filter_pushdown", "regex_range", "in_clause", "unused_columns", "cte_inlining",
+	}
+}
+
+// NewFrontend opens the front-end's DuckDB.
+func NewFrontend(opts FrontendOptions) (*Frontend, error) {
+	if opts.MemoryLimitBytes == 0 {
+		opts.MemoryLimitBytes = frontendMemoryBytes
+	}
+	if opts.TwinsMax == 0 {
+		opts.TwinsMax = frontendTwinsMax
+	}
+	if opts.ConnectionsMax == 0 {
+		opts.ConnectionsMax = frontendConnectionsMax
+	}
+	in, err := openInstance(map[string]string{
+		"threads":      "1",
+		"memory_limit": strconv.FormatInt(opts.MemoryLimitBytes, 10) + "B",
+	})
+	if err != nil {
+		return nil, err
+	}
+	f := &Frontend{instance: in, bound: opts.TwinsMax}
+	// Eviction is done by hand, because it runs SQL that can fail.
+	f.twins, err = simplelru.NewLRU[string, struct{}](1<<30, nil)
+	if err != nil {
+		in.close()
+		return nil, lake.Wrap(lake.KindInternal, "make the cache of twins", err)
+	}
+	if err := f.configure(); err != nil {
+		in.close()
+		return nil, lake.Wrap(lake.KindInternal, "set up the front-end", err)
+	}
+	f.pool = newPool(in, opts.ConnectionsMax)
+	return f, nil
+}
+
+func (f *Frontend) configure() error {
+	c, err := f.instance.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	kept := keptOptimizers()
+	rows, err := c.texts("SELECT name FROM duckdb_optimizers() WHERE name NOT IN ('" + strings.Join(kept, "', '") + "')")
+	if err != nil {
+		return err
+	}
+	disabled := make([]string, len(rows))
+	for i, row := range rows {
+		disabled[i] = row[0]
+	}
+	return c.exec(`SET GLOBAL TimeZone = 'UTC'; SET GLOBAL disabled_optimizers = %s;
+		SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`,
+		lake.QuoteLiteral(strings.Join(disabled, ",")))
+}
+
+// Close frees the front-end. No call may be running.
+func (f *Frontend) Close() {
+	f.pool.close()
+	f.instance.close()
+}
+
+// Parse returns the syntax tree of a SELECT statement as json_serialize_sql
+// writes it. Several statements, or none, are all in the tree.
+//
+// Errors: ErrNotSelect; KindInvalid with position, excerpt and hint for a
+// syntax error.
+func (f *Frontend) Parse(ctx context.Context, sql string) ([]byte, error) {
+	return f.serialise(ctx, sql, "SELECT json_serialize_sql(%s)::VARCHAR", ErrNotSelect)
+}
+
+// Optimize returns the optimised plan of a statement that reads from twins
+// (and from table functions and tables of DuckDB's own), as json_serialize_plan
+// writes it.
+//
+// Errors: ErrNotPlannable; KindInvalid and KindNotFound with position, excerpt
+// and hint if the statement does not bind.
+func (f *Frontend) Optimize(ctx context.Context, sql string, twins []lake.Twin) ([]byte, error) {
+	f.mu.RLock()
+	for !f.haveTwins(twins) {
+		f.mu.RUnlock()
+		if err := f.makeTwins(ctx, twins); err != nil {
+			return nil, err
+		}
+		f.mu.RLock() // others may have dropped a twin meanwhile
+	}
+	defer f.mu.RUnlock()
+	return f.serialise(ctx, sql, "SELECT json_serialize_plan(%s, optimize := true)::VARCHAR", ErrNotPlannable)
+}
+
+func (f *Frontend) serialise(ctx context.Context, sql, format string, unable error) ([]byte, error) {
+	if err := checkText(sql); err != nil {
+		return nil, err
+	}
+	c, err := f.pool.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer f.pool.put(c)
+	stop := watch(ctx, c)
+	rows, err := c.texts(strings.Replace(format, "%s", lake.QuoteLiteral(sql), 1))
+	stop()
+	if err != nil {
+		var e *SQLError
+		if errors.As(err, &e) && (e.Type == "Serialization Error" || e.Type == "Not implemented Error") {
+			return nil, &lake.Error{Kind: lake.KindUnsupported, Err: errors.Join(unable, e)}
+		}
+		return nil, contextError(ctx, err)
+	}
+	if len(rows) != 1 {
+		return nil, lake.Errorf(lake.KindInternal, "DuckDB returned %d rows for one statement", len(rows))
+	}
+	return checkSerialised([]byte(rows[0][0]), sql, unable)
+}
+
+// checkSerialised turns the error that a json_serialize function returned as
+// its value into an error.
+func checkSerialised(tree []byte, sql string, unable error) ([]byte, error) {
+	var head struct {
+		Error   bool   `json:"error"`
+		Type    string `json:"error_type"`
+		Message string `json:"error_message"`
+		// Position is a number written as text.
+		Position string `json:"position"`
+	}
+	if err := json.Unmarshal(tree, &head); err != nil {
+		return nil, lake.Errorf(lake.KindInternal, "decode what DuckDB serialised: %w", err)
+	}
+	if !head.Error {
+		return tree, nil
+	}
+	if head.Type == "not implemented" || head.Type == "serialization" {
+		return nil, &lake.Error{Kind: lake.KindUnsupported, Err: &unableError{condition: unable, detail: head.Message}}
+	}
+	offset, err := strconv.Atoi(head.Position)
+	if err != nil {
+		offset = -1
+	}
+	return nil, newPositionError(head.Type, head.Message, sql, offset)
+}
+
+// unableError is a condition together with what DuckDB said.
+type unableError struct {
+	condition error
+	detail    string
+}
+
+func (e *unableError) Error() string { return e.condition.Error() + ": " + e.detail }
+func (e *unableError) Unwrap() error { return e.condition }
+
+// haveTwins reports whether all twins exist. The caller holds mu.
+func (f *Frontend) haveTwins(twins []lake.Twin) bool {
+	for _, t := range twins {
+		if !f.twins.Contains(t.Name) {
+			return false
+		}
+	}
+	return true
+}
+
+// makeTwins makes the tables that do not exist yet, then drops the ones least
+// recently used above the bound, never those of this statement.
+func (f *Frontend) makeTwins(ctx context.Context, twins []lake.Twin) error {
+	if len(twins) == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var c *connection
+	for _, t := range twins {
+		if _, ok := f.twins.Get(t.Name); ok {
+			continue
+		}
+		if c == nil {
+			var err error
+			if c, err = f.pool.take(ctx); err != nil {
+				return err
+			}
+			defer f.pool.put(c)
+		}
+		if err := c.exec("%s", createTable(lake.QuoteIdent(t.Name), t.Columns)); err != nil {
+			return lake.Wrap(lake.KindInternal, "make an empty table for planning", err)
+		}
+		f.twins.Add(t.Name, struct{}{})
+	}
+	for c != nil && f.twins.Len() > max(f.bound, len(twins)) {
+		name, _, _ := f.twins.GetOldest()
+		if err := c.exec("DROP TABLE IF EXISTS %s", lake.QuoteIdent(name)); err != nil {
+			return lake.Wrap(lake.KindInternal, "drop an empty table of planning", err)
+		}
+		f.twins.Remove(name)
+	}
+	return nil
+}
+
+// createTable returns the DDL of an empty table with the types of columns.
+func createTable(name string, columns []lake.Column) string {
+	var b strings.Builder
+	b.WriteString("CREATE TABLE " + name + " (")
+	for i := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(lake.QuoteIdent(columns[i].Name) + " " + columns[i].SQLType())
+	}
+	b.WriteByte(')')
+	return b.String()
+}

@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// ParquetRef returns the SQL text that reads local Parquet files, to be put
+// into FROM. Columns are matched by field id and have the given names and types;
+// one that a file lacks is NULL. The files must lie in Options.AllowedDirs, and
+// there must be at least one. See CanReadParquet.
+func ParquetRef(files []string, columns []lake.Column) string {
+	var b strings.Builder
+	b.WriteString("read_parquet([")
+	for i, f := range files {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(lake.QuoteLiteral(f))
+	}
+	b.WriteString("], hive_partitioning = false, union_by_name = false, schema = MAP {")
+	for i := range columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.FormatInt(int64(columns[i].ID), 10))
+		b.WriteString(": {name: " + lake.QuoteLiteral(columns[i].Name) + ", type: " + lake.QuoteLiteral(columns[i].SQLType()) +
+			", default_value: NULL}")
+	}
+	b.WriteString("})")
+	return b.String()
+}
+
+// CanReadParquet reports whether DuckDB's reader, through ParquetRef, gives
+// columns of these types the values that were written. It does not for structs,
+// whose fields it matches by name and not by id, and not for types that Parquet
+// writers store in different ways.
+func CanReadParquet(columns []lake.Column) bool {
+	for i := range columns {
+		ok := columns[i].InitialDefault == nil
+		columns[i].Walk(func(c *lake.Column) {
+			switch c.Type.ID {
+			case lake.TypeStruct, lake.TypeInt128, lake.TypeUint128, lake.TypeTimeTZ, lake.TypeInterval,
+				lake.TypeVariant, lake.TypeGeometry, lake.TypeInvalid:
+				ok = false
+			}
+		})
+		if !ok {
+			return false
+		}
+	}
+	return true
+}

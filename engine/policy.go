@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// What clients may run is closed in three times. The first word of a statement
+// must be one of readWords; DuckDB must then call the statement a SELECT,
+// EXPLAIN or CALL; and it runs in a read-only transaction of an instance without
+// access to files (but for the data folder), network, extensions and settings.
+// The functions that a statement may call are checked by the caller, who has
+// its syntax tree, with AllowedTableFunction and DeniedFunction.
+
+// AllowedTableFunction reports whether clients may call the table function or
+// table macro of DuckDB with this name, compared without case. Functions that
+// read files, show settings or logs, change something, or run text as SQL are
+// not on the list, and neither is any function that a later DuckDB adds.
+func AllowedTableFunction(name string) bool {
+	switch strings.ToLower(name) {
+	case "range", "generate_series", "unnest", "repeat", "repeat_row", "summary",
+		"json_each", "json_tree", "histogram", "histogram_values",
+		"duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_functions", "duckdb_indexes",
+		"duckdb_keywords", "duckdb_schemas", "duckdb_sequences", "duckdb_tables", "duckdb_types", "duckdb_views",
+		"icu_calendar_names", "pg_timezone_names", "pragma_collations", "pragma_show", "pragma_table_info",
+		"pragma_version":
+		return true
+	}
+	return false
+}
+
+// DeniedFunction reports whether clients may not call the scalar function,
+// aggregate or macro with this name, compared without case: functions that read
+// the environment or settings, write logs, hold a thread, or bind text as SQL.
+func DeniedFunction(name string) bool {
+	switch lower := strings.ToLower(name); lower {
+	case "getenv", "current_setting", "getvariable", "write_log", "parse_duckdb_log_message", "sleep_ms", "pg_sleep",
+		"json_serialize_plan", "json_execute_serialized_sql", "json_deserialize_sql", "current_query", "nextval", "currval",
+		"which_secret", "get_block_size", "query", "query_table":
+		return true
+	default:
+		return strings.HasPrefix(lower, "read_") || strings.HasPrefix(lower, "__internal") || lower == "add_parquet_key"
+	}
+}
+
+// AllowedTableFunction is the function of the same name.
+func (*Frontend) AllowedTableFunction(name string) bool { return AllowedTableFunction(name) }
+
+// DeniedFunction is the function of the same name.
+func (*Frontend) DeniedFunction(name string) bool { return DeniedFunction(name) }
+
+// StatementKind says how a statement is run.
+type StatementKind uint8
+
+// The kinds of statements that Query runs.
+const (
+	KindSelect  StatementKind = iota + 1 // SELECT, VALUES, FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT
+	KindExplain                          // EXPLAIN, EXPLAIN ANALYZE
+	KindCall                             // CALL
+)
+
+// checkFirstWord refuses, by name, statements that are no queries.
+//
+// Errors: KindForbidden for statements that reach out of the lake or change
+// the engine; KindUnsupported for others; KindInvalid for no statement.
+func checkFirstWord(sql string) error {
+	words := leadingWords(sql)
+	if len(words) == 0 {
+		return lake.Errorf(lake.KindInvalid, "the statement is empty")
+	}
+	word := words[0]
+	if word == "EXPLAIN" && len(words) > 1 {
+		word = words[1]
+	}
+	switch word {
+	case "SELECT", "WITH", "FROM", "VALUES", "TABLE", "(", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE",
+		"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT", "CALL":
+		return nil
+	case "ATTACH", "DETACH", "COPY", "EXPORT", "IMPORT", "INSTALL", "LOAD", "FORCE", "SET", "RESET", "PRAGMA", "USE",
+		"CHECKPOINT", "VACUUM", "ANALYZE":
+		return lake.Errorf(lake.KindForbidden, "%s is not permitted: it would reach beyond the lake or change the engine", word)
+	case "PREPARE", "EXECUTE", "DEALLOCATE":
+		return lake.Errorf(lake.KindUnsupported, "%s is not supported in SQL: prepare the statement through the client", word)
+	case "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "DROP", "ALTER", "COMMENT", "TRUNCATE", "BEGIN", "START",
+		"COMMIT", "ROLLBACK", "ABORT", "END":
+		return lake.Errorf(lake.KindUnsupported, "%s is not a query", word)
+	}
+	return nil // not SQL: let DuckDB say what is wrong
+}
+
+// checkType refuses what DuckDB does not call a query.
+func checkType(t duckdb.StatementType) (StatementKind, error) {
+	switch t {
+	case duckdb.StatementTypeSelect, duckdb.StatementTypeRelation:
+		return KindSelect, nil
+	case duckdb.StatementTypeExplain:
+		return KindExplain, nil
+	case duckdb.StatementTypeCall:
+		return KindCall, nil
+	}
+	return 0, lake.Errorf(lake.KindForbidden, "the statement is not a query")
+}
+
+// leadingWords returns the first word of a statement in upper case, and for
+// EXPLAIN also the first word of what is explained. An opening bracket is a word.
+func leadingWords(sql string) []string {
+	word, rest := nextWord(sql)
+	if word == "" {
+		return nil
+	}
+	if word != "EXPLAIN" {
+		return []string{word}
+	}
+	next, after := nextWord(rest)
+	if next == "ANALYZE" || next == "ANALYSE" {
+		next, after = nextWord(after)
+	}
+	if next == "(" { // EXPLAIN (FORMAT json, ANALYZE) ..., or EXPLAIN (SELECT ...)
+		if inner, _ := nextWord(after); inner == "FORMAT" || inner == "ANALYZE" || inner == "ANALYSE" {
+			if end := strings.IndexByte(after, ')'); end >= 0 {
+				next, _ = nextWord(after[end+1:])
+			}
+		}
+	}
+	return []string{word, next}
+}
+
+// nextWord returns the first word after blanks, comments and semicolons, in
+// upper case, and the text behind it.
+func nextWord(sql string) (word, rest string) {
+	sql = skipBlank(sql)
+	if sql == "" {
+		return "", ""
+	}
+	end := 0
+	for end < len(sql) && (sql[end] == '_' || sql[end] >= 0x80 || isLetter(sql[end]) || end > 0 && sql[end] >= '0' && sql[end] <= '9') {
+		end++
+	}
+	end = max(end, 1)
+	return strings.ToUpper(sql[:end]), sql[end:]
+}
+
+func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+func skipBlank(sql string) string {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v;\u00a0\ufeff")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			sql = skipComment(sql)
+		default:
+			return sql
+		}
+	}
+}
+
+// skipComment skips a block comment, which may hold others.
+func skipComment(sql string) string {
+	depth := 0
+	for i := 0; i < len(sql); i++ {
+		switch {
+		case strings.HasPrefix(sql[i:], "/*"):
+			depth++
+			i++
+		case strings.HasPrefix(sql[i:], "*/"):
+			depth--
+			i++
+			if depth == 0 {
+				return sql[i+1:]
+			}
+		}
+	}
+	return ""
+}

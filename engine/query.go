@@ -1,0 +1,351 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Query is one statement to run.
+type Query struct {
+	// SQL is a query; its parameters are already replaced by literals (Literal).
+	SQL string
+	// Schema is where unqualified names resolve; empty means DefaultSchema.
+	Schema string
+	// Rewritten says that SQL is not what the client wrote: errors then leave
+	// out the excerpt.
+	Rewritten bool
+	// BatchBytes bounds the bytes of a batch, except for one of a single row;
+	// 0 means 4 MiB.
+	BatchBytes int64
+	// BatchRows bounds its rows; 0 means 65,536.
+	BatchRows int64
+}
+
+// Defaults of Query.
+const (
+	batchBytesDefault = 4 << 20
+	batchRowsDefault  = 65536
+)
+
+// Query starts a statement and returns its rows as a stream that is computed as
+// it is read. The reader is bound to ctx and holds a connection and the sources
+// that the statement names until it is released. It is not safe for concurrent use.
+//
+// Errors, here and from the reader's Err: KindInvalid, KindNotFound (a table or
+// schema), KindUnsupported, KindForbidden, KindExhausted (memory), KindCorrupt
+// (a data file), the error of a TableSource, or of ctx.
+func (x *Executor) Query(ctx context.Context, q Query) (array.RecordReader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := x.take(ctx, q.Schema)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.start(ctx, c, q)
+	if err != nil {
+		x.finish(c)
+		return nil, x.queryError(ctx, q, err)
+	}
+	return r, nil
+}
+
+// finish ends the read-only transaction of a query and gives the connection back.
+func (x *Executor) finish(c *connection) {
+	if err := c.exec("ROLLBACK"); err != nil {
+		var e *SQLError
+		if !errors.As(err, &e) || !strings.Contains(e.Message, "no transaction is active") {
+			x.pool.discard(c)
+			return
+		}
+	}
+	x.pool.put(c)
+}
+
+func (x *Executor) start(ctx context.Context, c *connection, q Query) (*resultReader, error) {
+	if q.BatchBytes == 0 {
+		q.BatchBytes = batchBytesDefault
+	}
+	if q.BatchRows == 0 {
+		q.BatchRows = batchRowsDefault
+	}
+	if err := c.exec("BEGIN TRANSACTION READ ONLY"); err != nil {
+		return nil, err
+	}
+	stop := watch(ctx, c)
+	s, res, err := c.run(q.SQL)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	r := &resultReader{
+		executor: x, ctx: ctx, query: q, connection: c, stop: stop, statement: s, result: res,
+		batch: newBatchReader(s.types, x.mem, q.BatchRows, q.BatchBytes),
+	}
+	r.references.Store(1)
+	return r, nil
+}
+
+// run prepares a query and starts it; what it returns is closed and destroyed
+// by the caller.
+func (c *connection) run(sql string) (*statement, *duckdb.Result, error) {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cast, ok := s.castsToText(sql); ok {
+		s.close()
+		if s, err = c.prepare(cast); err != nil {
+			return nil, nil, err
+		}
+	}
+	if n := duckdb.NParams(s.prepared); n > 0 {
+		s.close()
+		return nil, nil, lake.Errorf(lake.KindInvalid, "the statement has %d parameters without values", n)
+	}
+	var pending duckdb.PendingResult
+	defer duckdb.DestroyPending(&pending)
+	if duckdb.PendingPreparedStreaming(s.prepared, &pending) == duckdb.StateError {
+		defer s.close()
+		return nil, nil, newError(duckdb.PendingError(pending))
+	}
+	res := &duckdb.Result{}
+	if duckdb.ExecutePending(pending, res) == duckdb.StateError {
+		defer s.close()
+		defer duckdb.DestroyResult(res)
+		return nil, nil, newError(duckdb.ResultError(res))
+	}
+	return s, res, nil
+}
+
+// queryError makes an error of a query fit for the client.
+func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var e *SQLError
+	if !errors.As(err, &e) {
+		return err
+	}
+	if cause := x.sources.takeError(e.Message); cause != nil {
+		return cause
+	}
+	clean := *e
+	if q.Rewritten {
+		clean.Excerpt = ""
+	}
+	for _, dir := range x.hidden {
+		clean.Message = strings.ReplaceAll(clean.Message, strings.TrimSuffix(dir, "/")+"/", "")
+		clean.Excerpt = strings.ReplaceAll(clean.Excerpt, strings.TrimSuffix(dir, "/")+"/", "")
+	}
+	kind := lake.KindOf(err)
+	if kind == lake.KindInvalid && fileError(e.Message) || e.Type == "IO Error" && missingFile(e.Message) {
+		kind = lake.KindCorrupt
+	}
+	return &lake.Error{Kind: kind, Err: &clean}
+}
+
+// fileError tells DuckDB's complaints about the bytes of a Parquet file, which
+// it calls invalid input, from those about a statement.
+func fileError(message string) bool {
+	lower := strings.ToLower(message)
+	return strings.Contains(lower, "parquet") && (strings.Contains(lower, "file") || strings.Contains(lower, "corrupt") ||
+		strings.Contains(lower, "magic bytes") || strings.Contains(lower, "footer"))
+}
+
+func missingFile(message string) bool {
+	return strings.Contains(message, "No files found") || strings.Contains(message, "No such file") ||
+		strings.Contains(message, "Could not read") || strings.Contains(message, "reached end of file")
+}
+
+// resultReader is the stream of a query's batches.
+type resultReader struct {
+	executor   *Executor
+	ctx        context.Context //nolint:containedctx // a record reader has no other way to be cancelled
+	query      Query
+	connection *connection
+	stop       func()
+	statement  *statement
+	result     *duckdb.Result
+	batch      *batchReader
+	references atomic.Int64
+	current    arrow.RecordBatch
+	err        error
+	ended      bool
+	release    sync.Once
+}
+
+var _ array.RecordReader = (*resultReader)(nil)
+
+func (r *resultReader) Schema() *arrow.Schema          { return r.batch.schema }
+func (r *resultReader) RecordBatch() arrow.RecordBatch { return r.current }
+func (r *resultReader) Record() arrow.RecordBatch      { return r.current }
+func (r *resultReader) Err() error                     { return r.err }
+func (r *resultReader) Retain()                        { r.references.Add(1) }
+
+func (r *resultReader) Release() {
+	if r.references.Add(-1) == 0 {
+		r.release.Do(r.close)
+	}
+}
+
+func (r *resultReader) close() {
+	if r.current != nil {
+		r.current.Release()
+		r.current = nil
+	}
+	r.batch.release()
+	r.ended = true
+	// Destroying the result of a query that still runs cancels it.
+	duckdb.DestroyResult(r.result)
+	r.statement.close()
+	r.stop()
+	r.executor.finish(r.connection)
+}
+
+func (r *resultReader) Next() bool {
+	if r.current != nil {
+		r.current.Release()
+		r.current = nil
+	}
+	if r.ended {
+		return false
+	}
+	for {
+		if batch := r.batch.take(r.ended); batch != nil {
+			r.current = batch
+			return true
+		}
+		if r.ended {
+			return false
+		}
+		if err := r.fetch(); err != nil {
+			r.err, r.ended = r.executor.queryError(r.ctx, r.query, err), true
+			r.batch.release()
+			return false
+		}
+	}
+}
+
+// fetch reads one more chunk of the result.
+func (r *resultReader) fetch() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	chunk := duckdb.FetchChunk(*r.result)
+	if chunk.Ptr == nil {
+		r.ended = true
+		if message := duckdb.ResultError(r.result); message != "" {
+			return newError(message)
+		}
+		return nil
+	}
+	defer duckdb.DestroyDataChunk(&chunk)
+	return r.batch.read(chunk)
+}
+
+// batchReader gathers the chunks of a result into batches.
+type batchReader struct {
+	schema   *arrow.Schema
+	columns  []columnReader
+	rowsMax  int64
+	bytesMax int64
+	rows     int64
+	bytes    int64
+	full     []arrow.RecordBatch
+}
+
+func newBatchReader(types []valueType, mem memory.Allocator, rowsMax, bytesMax int64) *batchReader {
+	b := &batchReader{rowsMax: rowsMax, bytesMax: bytesMax}
+	fields := make([]arrow.Field, len(types))
+	for i := range types {
+		fields[i] = types[i].field()
+		b.columns = append(b.columns, newColumnReader(&types[i], mem))
+	}
+	b.schema = arrow.NewSchema(fields, nil)
+	return b
+}
+
+func (b *batchReader) read(chunk duckdb.DataChunk) error {
+	vectors := make([]vector, len(b.columns))
+	for i := range vectors {
+		vectors[i] = newVector(duckdb.DataChunkGetVector(chunk, duckdb.IdxT(i)))
+	}
+	return b.readRows(vectors, 0, int(duckdb.DataChunkGetSize(chunk)))
+}
+
+// readRows adds rows [from, to), halving them until they fit into a batch.
+func (b *batchReader) readRows(vectors []vector, from, to int) error {
+	if from == to {
+		return nil
+	}
+	var size int64
+	for i, c := range b.columns {
+		size += c.bytes(&vectors[i], from, to)
+	}
+	n := int64(to - from)
+	if b.rows > 0 && (b.bytes+size > b.bytesMax || b.rows+n > b.rowsMax) {
+		b.flush()
+	}
+	if n > 1 && (size > b.bytesMax || n > b.rowsMax) {
+		middle := (from + to) / 2
+		if err := b.readRows(vectors, from, middle); err != nil {
+			return err
+		}
+		return b.readRows(vectors, middle, to)
+	}
+	for i, c := range b.columns {
+		if err := c.read(&vectors[i], from, to); err != nil {
+			return err
+		}
+	}
+	b.rows, b.bytes = b.rows+n, b.bytes+size
+	return nil
+}
+
+func (b *batchReader) flush() {
+	columns := make([]arrow.Array, len(b.columns))
+	for i, c := range b.columns {
+		data := c.finish()
+		columns[i] = array.MakeFromData(data)
+		data.Release()
+	}
+	b.full = append(b.full, array.NewRecordBatch(b.schema, columns, b.rows))
+	for _, c := range columns {
+		c.Release()
+	}
+	b.rows, b.bytes = 0, 0
+}
+
+// take returns a full batch, or at the end the last one; nil if there is none.
+func (b *batchReader) take(end bool) arrow.RecordBatch {
+	if end && b.rows > 0 {
+		b.flush()
+	}
+	if len(b.full) == 0 {
+		return nil
+	}
+	batch := b.full[0]
+	b.full = b.full[1:]
+	return batch
+}
+
+func (b *batchReader) release() {
+	for _, c := range b.columns {
+		c.release()
+	}
+	for _, batch := range b.full {
+		batch.Release()
+	}
+	b.full, b.rows, b.bytes = nil, 0, 0
+}

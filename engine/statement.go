@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// statement is a prepared query of a client and the types of its columns.
+type statement struct {
+	prepared duckdb.PreparedStatement
+	kind     StatementKind
+	names    []string
+	types    []valueType
+	// text is set if the columns of those types must be cast to VARCHAR first.
+	text []bool
+}
+
+// prepare parses and binds one query.
+//
+// Errors: those of checkFirstWord and checkType; KindInvalid for several
+// statements; DuckDB's.
+func (c *connection) prepare(sql string) (*statement, error) {
+	if err := checkText(sql); err != nil {
+		return nil, err
+	}
+	if err := checkFirstWord(sql); err != nil {
+		return nil, err
+	}
+	var extracted duckdb.ExtractedStatements
+	count := duckdb.ExtractStatements(c.conn, sql, &extracted)
+	defer duckdb.DestroyExtracted(&extracted)
+	if count == 0 {
+		if message := duckdb.ExtractStatementsError(extracted); message != "" {
+			return nil, newError(message)
+		}
+		return nil, lake.Errorf(lake.KindInvalid, "the statement is empty")
+	}
+	if count > 1 {
+		return nil, manyStatementsError(sql, int(count))
+	}
+	s := &statement{}
+	if duckdb.PrepareExtractedStatement(c.conn, extracted, 0, &s.prepared) == duckdb.StateError {
+		defer duckdb.DestroyPrepare(&s.prepared)
+		return nil, newError(duckdb.PrepareError(s.prepared))
+	}
+	var err error
+	if s.kind, err = checkType(duckdb.PreparedStatementType(s.prepared)); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.describe()
+	return s, nil
+}
+
+// manyStatementsError tells a PIVOT, which DuckDB runs as several statements,
+// from several statements.
+func manyStatementsError(sql string, count int) error {
+	if word := leadingWords(sql)[0]; strings.HasPrefix(word, "PIVOT") || !strings.Contains(strings.TrimRight(sql, "; \t\r\n"), ";") {
+		return lake.Errorf(lake.KindUnsupported, "PIVOT needs the values of its columns to be listed, as in ON column IN ('a', 'b')")
+	}
+	return lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+}
+
+func (s *statement) close() { duckdb.DestroyPrepare(&s.prepared) }
+
+// describe reads the names and types of the result.
+func (s *statement) describe() {
+	n := duckdb.PreparedStatementColumnCount(s.prepared)
+	for i := range n {
+		name := duckdb.PreparedStatementColumnName(s.prepared, i)
+		logical := duckdb.PreparedStatementColumnLogicalType(s.prepared, i)
+		t, ok := newValueType(name, logical)
+		duckdb.DestroyLogicalType(&logical)
+		if !ok {
+			t = textType(name)
+		}
+		s.names, s.types, s.text = append(s.names, name), append(s.types, t), append(s.text, !ok)
+	}
+}
+
+// textType is what stands for a type that can only be shown as text.
+func textType(name string) valueType {
+	logical := duckdb.CreateLogicalType(duckdb.TypeVarchar)
+	defer duckdb.DestroyLogicalType(&logical)
+	t, _ := newValueType(name, logical)
+	return t
+}
+
+// castsToText returns the statement around sql that casts the columns that
+// Arrow cannot hold; ok is false if there is no need or no way to.
+func (s *statement) castsToText(sql string) (cast string, ok bool) {
+	exprs := make([]string, len(s.names))
+	for i, name := range s.names {
+		exprs[i] = fmt.Sprintf("#%d", i+1)
+		if s.text[i] {
+			exprs[i] = fmt.Sprintf("CAST(#%d AS VARCHAR)", i+1)
+			ok = true
+		}
+		exprs[i] += " AS " + lake.QuoteIdent(name)
+	}
+	if !ok || s.kind != KindSelect {
+		return "", false
+	}
+	return "SELECT " + strings.Join(exprs, ", ") + " FROM (\n" + strings.TrimRight(skipBlank(sql), "; \t\r\n") + "\n)", true
+}
