@@ -67,7 +67,7 @@ func New(root string) (*Bucket, error) {
 	return &Bucket{
 		root:    absolute,
 		pending: map[string]struct{}{},
-		folders: folders{root: absolute, durable: map[string]struct{}{}},
+		folders: folders{root: absolute, syncFunc: syncFolder, durable: map[string]struct{}{}},
 	}, nil
 }
 
@@ -212,7 +212,8 @@ func check(ctx context.Context, key string) error {
 
 // folders syncs the folders that lead to new files.
 type folders struct {
-	root string
+	root     string
+	syncFunc func(folder string) error // syncFolder but in tests
 
 	mu sync.Mutex
 	// durable holds the folders whose own entry, and those of their parents,
@@ -225,12 +226,12 @@ type folders struct {
 // the file: another writer, or a process that crashed, created it without
 // committing anything. So each folder is synced once, whoever created it.
 func (f *folders) sync(folder string) error {
-	if err := syncFolder(folder); err != nil {
+	if err := f.syncFunc(folder); err != nil {
 		return err
 	}
 	var synced []string
 	for d := folder; d != f.root && !f.known(d); d = filepath.Dir(d) {
-		if err := syncFolder(filepath.Dir(d)); err != nil {
+		if err := f.syncFunc(filepath.Dir(d)); err != nil {
 			return err
 		}
 		synced = append(synced, d)
