@@ -253,7 +253,7 @@ def ducklake(lake):
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"LOAD '{ducklake_extension()}'")
-        connection.execute(f"ATTACH 'ducklake:{lake}/catalog.ducklake' AS l (DATA_PATH '{lake}/')")
+        connection.execute(f"ATTACH 'ducklake:{lake}/catalog.ducklake' AS l")
         connection.execute("USE l")
         yield connection
     finally:
