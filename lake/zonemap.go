@@ -56,7 +56,7 @@ func EncodeZoneMap(groups []RowGroup, types func(FieldID) (Type, bool)) ([]byte,
 	if len(groups)*max(len(columns), 1) > zoneMapEntriesMax {
 		return nil, Errorf(KindInvalid, "zone map of %d row groups and %d columns is too large", len(groups), len(columns))
 	}
-	e := zoneEncoder{dst: make([]byte, 0, zoneMapHeader+len(groups)*8+len(columns)*128)}
+	e := zoneEncoder{dst: make([]byte, 0, zoneMapHeader+len(groups)*8+len(columns)*64)}
 	e.dst = append(e.dst, zoneMapMagic...)
 	e.dst = binary.LittleEndian.AppendUint16(e.dst, zoneMapVersion)
 	e.dst = binary.LittleEndian.AppendUint16(e.dst, 0)
@@ -180,8 +180,11 @@ type zoneEncoder struct {
 }
 
 func (e *zoneEncoder) column(c *zoneColumn) {
-	e.dst = binary.LittleEndian.AppendUint64(e.dst, uint64(c.field))
-	e.dst = append(e.dst, zoneTypeCode(c.typ.ID), byte(c.typ.Precision), byte(c.typ.Scale), 0)
+	e.dst = binary.AppendVarint(e.dst, int64(c.field))
+	e.dst = append(e.dst, zoneTypeCode(c.typ.ID))
+	if c.typ.ID == TypeDecimal {
+		e.dst = append(e.dst, byte(c.typ.Precision), byte(c.typ.Scale))
+	}
 	words := zoneWordsOf(c.typ.ID)
 	hasBounds := words != zoneWords{}
 	for _, s := range c.stats {
@@ -266,7 +269,7 @@ func (e *zoneEncoder) ints(at func(int) int64) {
 	}
 	width := zoneWidth(all)
 	e.dst = append(e.dst, byte(width))
-	e.dst = binary.LittleEndian.AppendUint64(e.dst, uint64(base))
+	e.dst = binary.AppendVarint(e.dst, base)
 	for _, v := range e.scratch {
 		for range width {
 			e.dst = append(e.dst, byte(v))
@@ -345,21 +348,27 @@ func (d *zoneDecoder) uint32() uint32 {
 	return 0
 }
 
-func (d *zoneDecoder) uint64() uint64 {
-	if b := d.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
+func (d *zoneDecoder) varint() int64 {
+	v, n := binary.Varint(d.data)
+	if n <= 0 {
+		d.failed = true
+		return 0
+	}
+	d.data = d.data[n:]
+	return v
+}
+
+func (d *zoneDecoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
 	}
 	return 0
 }
 
 // ints reads one word per row group; see zoneEncoder.ints.
 func (d *zoneDecoder) ints(set func(i int, v int64)) {
-	head := d.take(1)
-	base := d.uint64()
-	if d.failed {
-		return
-	}
-	width := int(head[0])
+	width := int(d.byte())
+	base := d.varint()
 	switch width {
 	case 0, 1, 2, 4, 8:
 	default:
@@ -375,20 +384,22 @@ func (d *zoneDecoder) ints(set func(i int, v int64)) {
 		for j := width - 1; j >= 0; j-- {
 			v = v<<8 | uint64(packed[i*width+j])
 		}
-		set(i, int64(base+v))
+		set(i, int64(uint64(base)+v))
 	}
 }
 
 // column reads one leaf and appends it to the row groups that have it.
 func (d *zoneDecoder) column(groups []RowGroup, types func(FieldID) (Type, bool)) {
-	field := FieldID(d.uint64())
-	head := d.take(4)
-	flags := d.take(d.groups)
-	if d.failed || int(head[0]) >= len(zoneMapTypes) || head[0] == 0 || head[3] != 0 {
+	field, code := FieldID(d.varint()), int(d.byte())
+	if code == 0 || code >= len(zoneMapTypes) {
 		d.failed = true
 		return
 	}
-	stored := Type{ID: zoneMapTypes[head[0]], Precision: int32(head[1]), Scale: int32(head[2])}
+	stored := Type{ID: zoneMapTypes[code]}
+	if stored.ID == TypeDecimal {
+		stored.Precision, stored.Scale = int32(d.byte()), int32(d.byte())
+	}
+	flags := d.take(d.groups)
 	column := make([]ColumnStats, d.groups)
 	d.ints(func(i int, v int64) { column[i].ValueCount = v })
 	d.ints(func(i int, v int64) { column[i].NullCount = v })

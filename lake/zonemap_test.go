@@ -185,6 +185,24 @@ func TestZoneMapWithHostileSizesIsCorrupt(t *testing.T) {
 	}
 }
 
+func TestZoneMapOfOneSmallFileStaysSmall(t *testing.T) {
+	t.Parallel()
+	low, high := lake.Value{Int: 1}, lake.Value{Int: 1000}
+	columns := make([]lake.ColumnStats, 16)
+	for i := range columns {
+		columns[i] = lake.ColumnStats{Field: lake.FieldID(i + 1), Min: &low, Max: &high, ValueCount: 1000, Bytes: 5000}
+	}
+	groups := []lake.RowGroup{{Index: -1, Rows: 1000, Columns: columns}, {Rows: 1000, Columns: columns}}
+	data, err := lake.EncodeZoneMap(groups, func(lake.FieldID) (lake.Type, bool) {
+		return lake.Type{ID: lake.TypeInt32}, true
+	})
+	require.NoError(t, err)
+	require.Less(t, len(data), 16*24+64)
+	back, err := lake.DecodeZoneMap(data, nil)
+	require.NoError(t, err)
+	require.Equal(t, groups, back)
+}
+
 func TestZoneMapStaysSmall(t *testing.T) {
 	t.Parallel()
 	const groups, columns = 1000, 16
