@@ -107,7 +107,6 @@ func (x *Executor) configure(opts Options) error {
 func (x *Executor) Close() {
 	x.pool.close()
 	x.instance.close()
-	x.sources.close()
 }
 
 // take returns a connection whose default schema is schema.
