@@ -1,0 +1,200 @@
+package planner
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// Names of the one catalog that clients see, and of the schema that shows the
+// catalog's own tables.
+const (
+	CatalogName    = "lake"
+	DefaultSchema  = "main"
+	MetadataSchema = "__ducklake_metadata_" + CatalogName
+)
+
+// Analysis is what a statement names. All offsets are into Statement.Text.
+type Analysis struct {
+	Statement *sqltext.Statement
+	// Tables are the table references of the query, in the order of the text.
+	Tables []TableRef
+	// TableFunctions are the functions called in FROM, in the order of the text.
+	TableFunctions []TableFunction
+	// Functions names all functions called, in lower case, sorted, each once.
+	Functions []string
+	// Parameters are the places of parameters, in the order of the text.
+	Parameters []Parameter
+	// Exact is false if DuckDB could not serialise the statement: references
+	// were then found in the tokens, and the statement is not pruned.
+	Exact bool
+
+	unstable []unstable // see stable.go
+	pinned   time.Time  // zero if not pinned
+	plain    bool       // the select list is only columns and stars
+	names    map[string]bool
+}
+
+// TableRef is one reference to a table.
+type TableRef struct {
+	Catalog, Schema, Name string // as written; empty if not given
+	At                    *At    // nil: the statement's snapshot
+	Alias                 string // empty if none
+	ColumnAliases         []string
+	// System is set for names that DuckDB's own catalogs have, such as
+	// information_schema.tables, which are left alone unless the lake has such
+	// a table.
+	System bool
+	// Metadata is set for a table of the catalog's own.
+	Metadata bool
+	// Quoted is set if the name was written as a string, which DuckDB may take
+	// for a file.
+	Quoted bool
+	// Name's place, and that of AT (...); the latter is empty if At is nil.
+	Span   sqltext.Span
+	AtSpan sqltext.Span
+
+	noAlias   bool // in a place where no alias is allowed: DESCRIBE t
+	candidate bool // found in the tokens: no reference unless the lake has such a table
+}
+
+// At is a clause AT (VERSION => n) or AT (TIMESTAMP => expression).
+type At struct {
+	Timestamp  bool
+	Expression string // SQL text
+}
+
+// TableFunction is a function called in FROM.
+type TableFunction struct {
+	Schema, Name string // as written
+	Args         []sqltext.Arg
+	Span         sqltext.Span // name and arguments
+	Alias        string
+}
+
+// Parameter is the place of a parameter. Name is its number in decimal, or its
+// name.
+type Parameter struct {
+	Name string
+	Span sqltext.Span
+}
+
+// String returns the name of the reference with its qualifiers.
+func (r TableRef) String() string {
+	return sqltext.ObjectName{Catalog: r.Catalog, Schema: r.Schema, Name: r.Name}.String()
+}
+
+// Analyze classifies a statement and finds what its query names. For a
+// statement without a query the lists are empty.
+//
+// Errors: those of sqltext.Classify and Frontend.Parse.
+func (p *Planner) Analyze(ctx context.Context, sql string) (*Analysis, error) {
+	st, err := sqltext.Classify(sql)
+	if err != nil {
+		return nil, err
+	}
+	return p.AnalyzeStatement(ctx, st)
+}
+
+// AnalyzeStatement is Analyze for a statement that is classified already.
+func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (*Analysis, error) {
+	a := &Analysis{Statement: st, names: map[string]bool{}}
+	a.parameters()
+	if st.Query == nil {
+		return a, nil
+	}
+	tree, err := p.frontend.Parse(ctx, a.paddedQuery())
+	switch {
+	case err == nil:
+	case lake.KindOf(err) == lake.KindUnsupported, st.Insert != nil && st.Insert.HasDefault:
+		a.scanTokens()
+		return a, nil
+	default:
+		return nil, err
+	}
+	root, err := decodeJSON(tree)
+	if err != nil {
+		return nil, err
+	}
+	a.Exact = true
+	w := &walker{analysis: a, tokens: tokenIndex(st.Tokens)}
+	for _, statement := range root.objects("statements") {
+		node := statement.object("node")
+		a.plain = plainSelect(node)
+		w.walk(map[string]any(node), nil, false)
+	}
+	if w.err != nil {
+		return nil, w.err
+	}
+	a.sort()
+	return a, nil
+}
+
+// paddedQuery returns the query with blanks in place of what comes before it,
+// so that offsets and lines are those of the statement.
+func (a *Analysis) paddedQuery() string {
+	text, span := a.Statement.Text, *a.Statement.Query
+	if span.Start == 0 {
+		return span.Of(text)
+	}
+	head := []byte(text[:span.Start])
+	for i := range head {
+		if head[i] != '\n' {
+			head[i] = ' '
+		}
+	}
+	return string(head) + span.Of(text)
+}
+
+func (a *Analysis) sort() {
+	slices.SortFunc(a.Tables, func(x, y TableRef) int { return x.Span.Start - y.Span.Start })
+	slices.SortFunc(a.TableFunctions, func(x, y TableFunction) int { return x.Span.Start - y.Span.Start })
+	slices.SortFunc(a.unstable, func(x, y unstable) int { return x.span.Start - y.span.Start })
+	slices.Sort(a.Functions)
+	a.Functions = slices.Compact(a.Functions)
+}
+
+func (a *Analysis) parameters() {
+	st, count := a.Statement, 0
+	for _, t := range st.Tokens {
+		if t.Kind != sqltext.TokenParam {
+			continue
+		}
+		name := st.Text[t.Start+1 : t.End]
+		if name == "" {
+			count++
+			name = itoa(count)
+		}
+		a.Parameters = append(a.Parameters, Parameter{Name: name, Span: sqltext.Span{Start: t.Start, End: t.End}})
+	}
+}
+
+// plainSelect reports whether a query is one SELECT of columns and stars, whose
+// names in the plan are those of the result.
+func plainSelect(node object) bool {
+	if node.text("type") != "SELECT_NODE" {
+		return false
+	}
+	for _, item := range node.objects("select_list") {
+		switch item.text("class") {
+		case "COLUMN_REF":
+		case "STAR":
+			if item.flag("columns") || item["expr"] != nil || len(item.list("replace_list")) > 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// tokenIndex finds a token by its offset.
+type tokenIndex []sqltext.Token
+
+func (x tokenIndex) at(offset int) (int, bool) {
+	return slices.BinarySearchFunc(x, offset, func(t sqltext.Token, offset int) int { return t.Start - offset })
+}

@@ -1,0 +1,194 @@
+package planner
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+// scope is the names of common table expressions that shadow tables, innermost
+// first.
+type scope struct {
+	name  string
+	outer *scope
+}
+
+func (s *scope) has(name string) bool {
+	for ; s != nil; s = s.outer {
+		if strings.EqualFold(s.name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// walker collects what a syntax tree names.
+type walker struct {
+	analysis *Analysis
+	tokens   tokenIndex
+	err      error
+}
+
+// walk visits v and all below it. inSelect is set inside a select list, where
+// an expression's text names a column of the result.
+func (w *walker) walk(v any, s *scope, inSelect bool) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			w.walk(e, s, inSelect)
+		}
+	case map[string]any:
+		w.node(v, s, inSelect)
+	}
+}
+
+func (w *walker) node(o object, s *scope, inSelect bool) {
+	switch o.text("type") {
+	case "SELECT_NODE", "SET_OPERATION_NODE":
+		s = w.ctes(o, s)
+	case "RECURSIVE_CTE_NODE", "CTE_NODE":
+		s = w.ctes(o, s)
+		if name := o.text("cte_name"); name != "" {
+			s = &scope{name: name, outer: s}
+		}
+	case "BASE_TABLE":
+		w.table(o, s)
+		w.walk(o["at_clause"], s, false)
+		return
+	case "TABLE_FUNCTION":
+		w.tableFunction(o)
+	}
+	switch o.text("class") {
+	case "FUNCTION", "WINDOW":
+		w.function(o, inSelect)
+	case "COLUMN_REF":
+		w.column(o, inSelect)
+	}
+	for key, child := range o {
+		switch key {
+		case "cte_map":
+		case "select_list":
+			w.walk(child, s, true)
+		default:
+			w.walk(child, s, inSelect)
+		}
+	}
+}
+
+// ctes visits the common table expressions of a query, each of which sees the
+// ones before it, and returns the scope of the query.
+func (w *walker) ctes(o object, s *scope) *scope {
+	for _, entry := range o.object("cte_map").objects("map") {
+		w.walk(map[string]any(entry.object("value")), s, false)
+		w.analysis.names[strings.ToLower(entry.text("key"))] = true
+		s = &scope{name: entry.text("key"), outer: s}
+	}
+	return s
+}
+
+func (w *walker) table(o object, s *scope) {
+	ref := TableRef{
+		Catalog: o.text("catalog_name"), Schema: o.text("schema_name"), Name: o.text("table_name"),
+		Alias: o.text("alias"), ColumnAliases: o.texts("column_name_alias"),
+	}
+	if ref.Alias != "" {
+		w.analysis.names[strings.ToLower(ref.Alias)] = true
+	}
+	unqualified := ref.Schema == "" || strings.EqualFold(ref.Schema, "recurring")
+	if unqualified && ref.Catalog == "" && s.has(ref.Name) {
+		return
+	}
+	c, ok := w.cursor(o)
+	if !ok {
+		w.fail(ref.String())
+		return
+	}
+	if !placeTable(c, &ref) || (ref.At != nil) != (o["at_clause"] != nil) {
+		w.fail(ref.String())
+		return
+	}
+	ref.classify()
+	w.analysis.Tables = append(w.analysis.Tables, ref)
+}
+
+// fail reports a reference whose place in the text was not found. It cannot be
+// replaced, so the statement cannot run.
+func (w *walker) fail(name string) {
+	if w.err == nil {
+		w.err = lake.Errorf(lake.KindUnsupported, "the place of table %q in the statement was not found", name)
+	}
+}
+
+// cursor returns a cursor at the node's place in the text.
+func (w *walker) cursor(o object) (*sqltext.Cursor, bool) {
+	offset, ok := o.index("query_location")
+	if !ok {
+		return nil, false
+	}
+	i, ok := w.tokens.at(offset)
+	if !ok {
+		return nil, false
+	}
+	return &sqltext.Cursor{Text: w.analysis.Statement.Text, Tokens: w.tokens, Pos: i}, true
+}
+
+func (w *walker) tableFunction(o object) {
+	f := o.object("function")
+	c, ok := w.cursor(o)
+	if !ok {
+		return
+	}
+	tf := TableFunction{Schema: f.text("schema"), Name: f.text("function_name"), Alias: o.text("alias")}
+	tf.Span.Start = c.Offset()
+	for !c.End() && !c.IsOp(0, "(") {
+		c.Pos++
+	}
+	args, err := sqltext.Arguments(c)
+	if err != nil {
+		return
+	}
+	tf.Args, tf.Span.End = args, c.PrevEnd()
+	w.analysis.TableFunctions = append(w.analysis.TableFunctions, tf)
+}
+
+func (w *walker) function(o object, inSelect bool) {
+	if o.flag("is_operator") {
+		return
+	}
+	name := strings.ToLower(o.text("function_name"))
+	if name == "" {
+		return
+	}
+	w.analysis.Functions = append(w.analysis.Functions, name)
+	if kind, ok := unstableKind(name, len(o.list("children"))); ok {
+		u := unstable{name: name, kind: kind, inSelect: inSelect}
+		if c, ok := w.cursor(o); ok && c.IsOp(1, "(") && c.IsOp(2, ")") {
+			c.Pos += 3
+			u.span, u.placed = sqltext.Span{Start: c.Tokens[c.Pos-3].Start, End: c.PrevEnd()}, true
+		}
+		w.analysis.unstable = append(w.analysis.unstable, u)
+	}
+}
+
+// column finds current_date and its like, which are parsed as columns.
+func (w *walker) column(o object, inSelect bool) {
+	names := o.texts("column_names")
+	if len(names) != 1 {
+		return
+	}
+	name := strings.ToLower(names[0])
+	kind, ok := unstableKind(name, 0)
+	if !ok || !strings.HasPrefix(name, "current_") && !strings.HasPrefix(name, "local") {
+		return
+	}
+	u := unstable{name: name, kind: kind, inSelect: inSelect}
+	if c, ok := w.cursor(o); ok && strings.EqualFold(c.Of(c.Tokens[c.Pos]), name) {
+		// A column of that name would be quoted, or would shadow: see Pin.
+		u.span, u.placed = sqltext.Span{Start: c.Offset(), End: c.Tokens[c.Pos].End}, true
+	}
+	w.analysis.unstable = append(w.analysis.unstable, u)
+}
