@@ -1,0 +1,325 @@
+"""The cases of the benchmark and their contenders."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import pathlib
+import random
+import socket
+import subprocess
+import sys
+import time
+import typing
+
+import duckdb
+import harness
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SEED = 20240229
+APPEND_ROWS = 1000
+LOOKUP = "SELECT l_partkey, l_quantity, l_extendedprice FROM {} WHERE l_orderkey = {}"
+SLOWDOWN = 0.05
+
+
+@dataclasses.dataclass
+class Sample:
+    """One run: its time, the latency of each operation in it, and its answer."""
+
+    seconds: float
+    answer: object
+    latencies: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Contender:
+    """One way to do what a case asks for."""
+
+    run: typing.Callable[[], Sample]
+    answer: object  # what every run must answer
+    pid: int | None = None  # of its server; None if it works in this process
+
+    def check(self, sample):
+        if sample.answer != self.answer:
+            raise AssertionError(f"got {sample.answer}, want {self.answer}")
+
+
+@dataclasses.dataclass
+class Case:
+    """Contenders that do the same; flightlake is the first."""
+
+    name: str
+    what: str
+    contenders: dict
+
+
+@dataclasses.dataclass
+class Peak:
+    """Peak memory of a process during a block."""
+
+    bytes: int = 0
+
+
+def status_bytes(pid, field):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+@contextlib.contextmanager
+def peak_memory(contender):
+    """Measure the peak resident memory of a server, or the growth of this process."""
+    pid = contender.pid or "self"
+    with open(f"/proc/{pid}/clear_refs", "w") as file:
+        file.write("5")
+    before = 0 if contender.pid else status_bytes(pid, "VmRSS")
+    peak = Peak()
+    yield peak
+    peak.bytes = status_bytes(pid, "VmHWM") - before
+
+
+def versions():
+    """The versions of what is compared."""
+    return {
+        "duckdb": duckdb.__version__,
+        "roapi": importlib.metadata.version("roapi"),
+        "adbc": importlib.metadata.version("adbc-driver-flightsql"),
+    }
+
+
+def timed(function):
+    """Run a function once; its result is the answer."""
+    start = time.perf_counter()
+    answer = function()
+    return Sample(time.perf_counter() - start, answer)
+
+
+def timed_each(functions):
+    """Run functions one after another; the answer is the list of their results."""
+    latencies, answers = [], []
+    for function in functions:
+        start = time.perf_counter()
+        answers.append(function())
+        latencies.append(time.perf_counter() - start)
+    return Sample(sum(latencies), answers, latencies)
+
+
+@dataclasses.dataclass
+class Environment:
+    """Running servers, open connections and the data."""
+
+    parquet: pathlib.Path
+    lineitem: pa.Table
+    server: harness.Server
+    adbc: object
+    roapi_pid: int
+    roapi: object
+    duck: object
+    ducklake: object
+    lookups: int
+    appends: int
+
+
+@contextlib.contextmanager
+def setup(folder, scale, short):
+    """Generate the data, start the servers and load lineitem."""
+    parquet = harness.tpch_folder(scale) / "lineitem.parquet"
+    schema = pa.schema([(f.name, plain_type(f.type)) for f in pq.read_schema(parquet)])
+    lineitem = pq.read_table(parquet).cast(schema)
+    with contextlib.ExitStack() as stack:
+        server = harness.Server(folder / "lake").start()
+        stack.callback(server.close)
+        adbc = stack.enter_context(server.connect())
+        harness.ingest(adbc, "lineitem", lineitem)
+        process, address = start_roapi(parquet)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        roapi = stack.enter_context(connect_when_ready(address))
+        yield Environment(
+            parquet, lineitem, server, adbc, process.pid, roapi, duckdb.connect(), attach_ducklake(folder / "ducklake"),
+            lookups=20 if short else 200, appends=10 if short else 100,
+        )  # fmt: skip
+
+
+def plain_type(arrow_type):
+    """Strings without views, so that every contender is given the same."""
+    return pa.string() if arrow_type == pa.string_view() else arrow_type
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_roapi(parquet):
+    """Start ROAPI over the generated file; it reads the file for each query, as the others do."""
+    ports = [f"127.0.0.1:{free_port()}" for _ in range(3)]
+    command = [
+        str(pathlib.Path(sys.executable).parent / "roapi"), "-a", ports[0], "-p", ports[1], "--addr-flight-sql", ports[2],
+        "-t", f"lineitem={parquet},format=parquet,use_memory_table=false",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return process, ports[2]
+
+
+def connect_when_ready(address):
+    """Connect once the port answers."""
+
+    def listening():
+        with socket.socket() as probe:
+            host, port = address.split(":")
+            return probe.connect_ex((host, int(port))) == 0
+
+    harness.wait_until(listening, what="start of ROAPI")
+    return harness.connect(f"grpc://{address}")
+
+
+def attach_ducklake(folder):
+    """A DuckLake of DuckDB's own extension in this process."""
+    folder.mkdir()
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"LOAD '{harness.ducklake_extension()}'")
+    connection.execute(f"ATTACH 'ducklake:{folder}/catalog.ducklake' AS l (DATA_PATH '{folder}/data/')")
+    connection.execute("USE l")
+    return connection
+
+
+def all_cases(e):
+    """The cases, in the order in which they run."""
+    yield self_case(e)
+    yield export_case(e)
+    yield ingest_case(e)
+    yield lookup_case(e)
+    yield append_case(e)
+
+
+def adbc_count(connection, sql):
+    """Run a query and count its rows, batch by batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return sum(batch.num_rows for batch in cursor.fetch_record_batch())
+
+
+def self_case(e):
+    rows = e.lineitem.num_rows
+
+    def run():
+        return timed(lambda: adbc_count(e.adbc, "SELECT l_orderkey, l_quantity, l_comment FROM lineitem"))
+
+    def slowed():
+        sample = run()
+        return Sample(sample.seconds * (1 + SLOWDOWN), sample.answer)
+
+    pid = e.server.pid
+    return Case(
+        "self",
+        "three columns of lineitem from flightlake, against itself and against itself with 5 % added",
+        {"flightlake": Contender(run, rows, pid), "again": Contender(run, rows, pid), "slowed": Contender(slowed, rows, pid)},
+    )
+
+
+def export_case(e):
+    rows = e.lineitem.num_rows
+
+    def duck():
+        reader = e.duck.execute(f"SELECT * FROM read_parquet('{e.parquet}')").to_arrow_reader(harness.CHUNK_ROWS)
+        return sum(batch.num_rows for batch in reader)
+
+    return Case(
+        "export",
+        "all of lineitem, batch by batch: ADBC from flightlake, DuckDB in-process to Arrow, ADBC from ROAPI",
+        {
+            "flightlake": Contender(lambda: timed(lambda: adbc_count(e.adbc, "SELECT * FROM lineitem")), rows, e.server.pid),
+            "duckdb": Contender(lambda: timed(duck), rows),
+            "roapi": Contender(lambda: timed(lambda: adbc_count(e.roapi, "SELECT * FROM lineitem")), rows, e.roapi_pid),
+        },
+    )
+
+
+def ingest_case(e):
+    rows = e.lineitem.num_rows
+    e.ducklake.register("arrow_lineitem", e.lineitem)
+
+    def ours():
+        execute(e.adbc, "DROP TABLE IF EXISTS loaded")
+        sample = timed(lambda: harness.ingest(e.adbc, "loaded", e.lineitem))
+        with e.adbc.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM loaded")
+            sample.answer = cursor.fetchall()[0][0]
+        return sample
+
+    def theirs():
+        e.ducklake.execute("DROP TABLE IF EXISTS loaded")
+        e.ducklake.execute("CREATE TABLE loaded AS FROM arrow_lineitem LIMIT 0")
+        sample = timed(lambda: e.ducklake.execute("INSERT INTO loaded FROM arrow_lineitem"))
+        sample.answer = e.ducklake.execute("SELECT count(*) FROM loaded").fetchall()[0][0]
+        return sample
+
+    return Case(
+        "ingest",
+        "lineitem from an Arrow table in memory: adbc_ingest to flightlake, INSERT of DuckDB's ducklake extension in-process",
+        {"flightlake": Contender(ours, rows, e.server.pid), "ducklake": Contender(theirs, rows)},
+    )
+
+
+def execute(connection, sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def lookup_case(e):
+    chance = random.Random(SEED)
+    keys = e.lineitem.column("l_orderkey")
+    wanted = [keys[chance.randrange(len(keys))].as_py() for _ in range(e.lookups)]
+    answers = [sorted(e.duck.execute(LOOKUP.format(f"read_parquet('{e.parquet}')", k)).fetchall()) for k in wanted]
+
+    def adbc(connection):
+        def one(key):
+            with connection.cursor() as cursor:
+                cursor.execute(LOOKUP.format("lineitem", key))
+                return sorted(cursor.fetchall())
+
+        return lambda: timed_each([lambda k=k: one(k) for k in wanted])
+
+    def duck(key):
+        return sorted(e.duck.execute(LOOKUP.format(f"read_parquet('{e.parquet}')", key)).fetchall())
+
+    return Case(
+        "lookup",
+        "three columns of the rows of one order, by l_orderkey",
+        {
+            "flightlake": Contender(adbc(e.adbc), answers, e.server.pid),
+            "duckdb": Contender(lambda: timed_each([lambda k=k: duck(k) for k in wanted]), answers),
+            "roapi": Contender(adbc(e.roapi), answers, e.roapi_pid),
+        },
+    )
+
+
+def append_case(e):
+    schema = [("id", pa.int64()), ("name", pa.string()), ("x", pa.float64())]
+    rows = pa.table(
+        [range(APPEND_ROWS), [f"name {i}" for i in range(APPEND_ROWS)], [i / 3 for i in range(APPEND_ROWS)]],
+        schema=pa.schema(schema),
+    )
+    create = "CREATE TABLE small (id BIGINT, name VARCHAR, x DOUBLE)"
+    execute(e.adbc, create)
+    e.ducklake.execute(create)
+    e.ducklake.register("arrow_rows", rows)
+
+    def ours():
+        return harness.ingest(e.adbc, "small", rows, "append")
+
+    def theirs():
+        return e.ducklake.execute("INSERT INTO small FROM arrow_rows").fetchall()[0][0]
+
+    answers = [APPEND_ROWS] * e.appends
+    return Case(
+        "append",
+        "appends of 1,000 rows, each one snapshot: adbc_ingest to flightlake, INSERT of the ducklake extension in-process",
+        {
+            "flightlake": Contender(lambda: timed_each([ours] * e.appends), answers, e.server.pid),
+            "ducklake": Contender(lambda: timed_each([theirs] * e.appends), answers),
+        },
+    )
