@@ -86,11 +86,12 @@ func (c *call) appendToken() (string, error) {
 }
 
 // announceSnapshot tells the client which snapshot the call read or wrote: as a
-// header if none was sent yet, and as a trailer.
+// header, or as a trailer once the headers went out.
 func announceSnapshot(ctx context.Context, id lake.SnapshotID) {
 	md := metadata.Pairs(snapshotHeader, strconv.FormatInt(int64(id), 10))
-	_ = grpc.SetHeader(ctx, md) // fails once headers went out; the trailer follows
-	_ = grpc.SetTrailer(ctx, md)
+	if err := grpc.SetHeader(ctx, md); err != nil {
+		_ = grpc.SetTrailer(ctx, md) // only fails outside an RPC
+	}
 }
 
 // begin starts a call: it gives it an id and announces it.
@@ -104,7 +105,6 @@ func begin(ctx context.Context) (context.Context, *call) {
 
 // finish turns the error of a handler into its status, with the trailers.
 func (s *Server) finish(ctx context.Context, c *call, method string, err error) error {
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(requestIDHeader, c.requestID))
 	if err == nil {
 		return nil
 	}

@@ -53,8 +53,7 @@ func (o *outgoing) load(payload *ipc.Payload) error {
 func (o *outgoing) marshal() mem.BufferSlice {
 	size := protowire.SizeTag(dataHeaderField) + protowire.SizeBytes(len(o.header)) +
 		protowire.SizeTag(dataBodyField) + protowire.SizeBytes(o.size)
-	pool := mem.DefaultBufferPool()
-	buf := pool.Get(size)
+	buf := messageBuffers.Get(size)
 	b := (*buf)[:0]
 	b = protowire.AppendTag(b, dataHeaderField, protowire.BytesType)
 	b = protowire.AppendBytes(b, o.header)
@@ -64,7 +63,7 @@ func (o *outgoing) marshal() mem.BufferSlice {
 		b = append(b, p...)
 	}
 	*buf = b
-	return mem.BufferSlice{mem.NewBuffer(buf, pool)}
+	return mem.BufferSlice{mem.NewBuffer(buf, messageBuffers)}
 }
 
 // codec is gRPC's protobuf codec, which also takes *outgoing.

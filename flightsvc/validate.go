@@ -10,6 +10,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
+// errOffsets says that an array points outside of its buffers.
+var errOffsets = errors.New("its offsets, indexes or text are wrong")
+
 // validate checks that every offset of rec stays within its buffers and that
 // text is UTF-8. Code below indexes without checking, in goroutines where a
 // panic would end the process. Errors name the column and never a value.
@@ -18,14 +21,47 @@ func validate(rec arrow.RecordBatch) error {
 		if int64(col.Len()) != rec.NumRows() {
 			return fmt.Errorf("column %q has %d rows, its batch %d", rec.ColumnName(i), col.Len(), rec.NumRows())
 		}
-		if s, ok := col.(*array.String); ok {
-			if err := validateString(s); err != nil {
-				return fmt.Errorf("column %q: %w", rec.ColumnName(i), err)
-			}
-			continue
+		if err := validateArray(col); err != nil {
+			return fmt.Errorf("column %q: %w", rec.ColumnName(i), err)
 		}
-		if err := array.ValidateFull(col); err != nil {
-			return fmt.Errorf("column %q: offsets, indexes or UTF-8 are wrong", rec.ColumnName(i))
+	}
+	return nil
+}
+
+// validateArray checks one array and its children. It descends by itself because
+// array.ValidateFull refuses arrays of type null as they come from IPC.
+func validateArray(arr arrow.Array) error {
+	switch a := arr.(type) {
+	case *array.Null:
+		return nil
+	case *array.String:
+		return validateString(a)
+	case array.ExtensionArray:
+		return validateArray(a.Storage())
+	case *array.Struct:
+		return validateStruct(a)
+	case *array.List, *array.LargeList, *array.Map, *array.FixedSizeList:
+		if err := a.(array.Validator).ValidateFull(); err != nil {
+			return errOffsets
+		}
+		return validateArray(a.(array.ListLike).ListValues())
+	}
+	if array.ValidateFull(arr) != nil { // its text may hold values
+		return errOffsets
+	}
+	return nil
+}
+
+func validateStruct(a *array.Struct) error {
+	if a.Validate() != nil {
+		return errOffsets
+	}
+	if b := a.Data().Buffers(); len(b) > 0 && b[0] != nil && int64(b[0].Len())*8 < int64(a.Data().Offset()+a.Len()) {
+		return errOffsets
+	}
+	for i := range a.NumField() {
+		if err := validateArray(a.Field(i)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -35,7 +71,7 @@ func validate(rec arrow.RecordBatch) error {
 // the bytes and one over the offsets, instead of one call for each value.
 func validateString(s *array.String) error {
 	if err := array.Validate(s); err != nil {
-		return errors.New("its offsets are wrong")
+		return errOffsets
 	}
 	if s.Len() == 0 {
 		return nil
@@ -43,12 +79,12 @@ func validateString(s *array.String) error {
 	data := s.Data()
 	offsets := arrow.Int32Traits.CastFromBytes(data.Buffers()[1].Bytes())[data.Offset() : data.Offset()+s.Len()+1]
 	if offsets[0] < 0 {
-		return errors.New("its offsets are wrong")
+		return errOffsets
 	}
 	last := offsets[0]
 	for _, o := range offsets[1:] {
 		if o < last {
-			return errors.New("its offsets are not ascending")
+			return errOffsets
 		}
 		last = o
 	}

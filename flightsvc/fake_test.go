@@ -1,0 +1,228 @@
+package flightsvc
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
+)
+
+// fake is a Backend over tables in memory. It knows a few statements:
+//
+//	SELECT * FROM name    the rows of a table
+//	SELECT ?              its parameter
+//	UPDATE name [?]       counts one row per execution
+//	FAIL kind             fails when it runs
+//	PANIC                 panics when it runs
+type fake struct {
+	mem memory.Allocator
+
+	mu       sync.Mutex
+	tables   map[string]*fakeTable // guarded by mu; so are all below
+	snapshot lake.SnapshotID
+	views    []lake.View
+	executed []executed
+	ingested []session.Ingest
+	runs     []session.Query
+	scopes   []string
+	failWith error // of the next ingest, after failAfter batches
+	failAt   int
+}
+
+type fakeTable struct {
+	schema  *arrow.Schema
+	batches []arrow.RecordBatch
+}
+
+type executed struct {
+	SQL  string
+	Rows int64 // of parameters; -1 for none
+}
+
+func newFake(mem memory.Allocator) *fake {
+	return &fake{mem: mem, tables: map[string]*fakeTable{}, snapshot: 7}
+}
+
+func (f *fake) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range f.tables {
+		t.release()
+	}
+}
+
+func (t *fakeTable) release() {
+	for _, b := range t.batches {
+		b.Release()
+	}
+}
+
+// params returns the parameters of a statement: one of type null for each "?".
+func fakeParams(sql string) *arrow.Schema {
+	var fields []arrow.Field
+	for range strings.Count(sql, "?") {
+		fields = append(fields, arrow.Field{Name: "", Type: arrow.Null, Nullable: true})
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+func (f *fake) Describe(_ context.Context, st session.Statement) (session.Description, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scopes = append(f.scopes, st.Scope.Schema)
+	d := session.Description{Params: fakeParams(st.SQL)}
+	switch word, rest, _ := strings.Cut(st.SQL, " "); word {
+	case "SELECT":
+		schema, err := f.selectSchema(rest, st.Params)
+		d.Result = schema
+		return d, err
+	case "UPDATE", "FAIL", "PANIC":
+		d.Update = true
+		return d, nil
+	}
+	return d, lake.Errorf(lake.KindInvalid, "syntax error at or near %q, line 1, column 1", st.SQL)
+}
+
+func (f *fake) selectSchema(rest string, params arrow.RecordBatch) (*arrow.Schema, error) {
+	if rest == "?" {
+		typ := arrow.DataType(arrow.BinaryTypes.String)
+		if params != nil {
+			typ = params.Column(0).DataType()
+		}
+		return arrow.NewSchema([]arrow.Field{{Name: "p", Type: typ, Nullable: true}}, nil), nil
+	}
+	name := rest[strings.LastIndexAny(rest, " .")+1:]
+	t, ok := f.tables[strings.Trim(name, `"`)]
+	if !ok {
+		return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist", name)
+	}
+	return t.schema, nil
+}
+
+func (f *fake) Plan(ctx context.Context, st session.Statement) (session.Query, error) {
+	d, err := f.Describe(ctx, st)
+	if err != nil {
+		return session.Query{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	q := session.Query{Statement: st, Snapshot: f.snapshot, Schema: d.Result, Rows: lake.Unknown, Bytes: lake.Unknown}
+	if strings.HasPrefix(st.SQL, "SELECT *") {
+		q.Rows = f.rows(st.SQL)
+	}
+	return q, nil
+}
+
+func (f *fake) rows(sql string) int64 {
+	var n int64
+	if t := f.tables[strings.Trim(sql[strings.LastIndexAny(sql, " .")+1:], `"`)]; t != nil {
+		for _, b := range t.batches {
+			n += b.NumRows()
+		}
+	}
+	return n
+}
+
+func (f *fake) Run(_ context.Context, q session.Query) (session.Rows, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.runs = append(f.runs, q)
+	schema, err := f.selectSchema(strings.TrimPrefix(q.Statement.SQL, "SELECT "), q.Statement.Params)
+	if err != nil {
+		return session.Rows{}, err
+	}
+	var batches []arrow.RecordBatch
+	if p := q.Statement.Params; p != nil {
+		rec := array.NewRecordBatch(schema, p.Columns()[:1], p.NumRows())
+		defer rec.Release()
+		batches = append(batches, rec)
+	} else {
+		batches = f.tables[strings.Trim(q.Statement.SQL[strings.LastIndexAny(q.Statement.SQL, " .")+1:], `"`)].batches
+	}
+	rd, err := array.NewRecordReader(schema, batches)
+	return session.Rows{Reader: rd, Snapshot: q.Snapshot}, err
+}
+
+func (f *fake) Execute(_ context.Context, st session.Statement) (session.Update, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch word, rest, _ := strings.Cut(st.SQL, " "); word {
+	case "FAIL":
+		for k := lake.KindInternal; k <= lake.KindForbidden; k++ {
+			if k.String() == rest {
+				return session.Update{}, lake.Errorf(k, "failed as asked: %s", rest)
+			}
+		}
+	case "PANIC":
+		panic("secret of the server")
+	}
+	e := executed{SQL: st.SQL, Rows: -1}
+	n := int64(1)
+	if st.Params != nil {
+		e.Rows, n = st.Params.NumRows(), st.Params.NumRows()
+	}
+	f.executed = append(f.executed, e)
+	f.snapshot++
+	return session.Update{Rows: n, Snapshot: f.snapshot}, nil
+}
+
+func (f *fake) Ingest(_ context.Context, in session.Ingest, rd array.RecordReader) (session.Update, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ingested = append(f.ingested, in)
+	old := f.tables[in.Table]
+	switch {
+	case old == nil && in.IfMissing == session.MissingFails:
+		return session.Update{}, lake.Errorf(lake.KindNotFound, "table %q does not exist", in.Table)
+	case old != nil && in.IfExists == session.ExistsFails:
+		return session.Update{}, lake.Errorf(lake.KindExists, "table %q exists", in.Table)
+	}
+	next := &fakeTable{schema: rd.Schema()}
+	var rows int64
+	for i := 0; rd.Next(); i++ {
+		if f.failWith != nil && i == f.failAt {
+			next.release()
+			return session.Update{}, f.failWith
+		}
+		rec := rd.RecordBatch()
+		rec.Retain()
+		rows += rec.NumRows()
+		next.batches = append(next.batches, rec)
+	}
+	if err := rd.Err(); err != nil {
+		next.release()
+		return session.Update{}, lake.Wrap(lake.KindInternal, "append", err)
+	}
+	if old != nil && in.IfExists == session.ExistsAppend {
+		next.batches = slices.Concat(old.batches, next.batches)
+	} else if old != nil {
+		old.release()
+	}
+	f.tables[in.Table] = next
+	f.snapshot++
+	return session.Update{Rows: rows, Snapshot: f.snapshot}, nil
+}
+
+func (f *fake) State(context.Context) (*lake.State, lake.SnapshotID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	main := lake.Schema{Name: "main", Views: f.views}
+	for name, t := range f.tables {
+		columns, err := lake.ColumnsFromArrow(t.schema)
+		if err != nil {
+			return nil, 0, err
+		}
+		columns[0].Comment = "the first"
+		main.Tables = append(main.Tables, lake.Table{Name: name, Columns: columns})
+	}
+	slices.SortFunc(main.Tables, func(a, b lake.Table) int { return strings.Compare(a.Name, b.Name) })
+	archive := lake.Schema{Name: "archive", Tables: slices.Clone(main.Tables)}
+	return &lake.State{Schemas: []lake.Schema{archive, main}}, f.snapshot, nil
+}
