@@ -80,6 +80,9 @@ bench-short: build $(VENV)/.installed ## every benchmark once on little data, so
 	$(PY) bench/run.py --short
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -short ./...
 
+.PHONY: tools
+tools: $(VENV)/.installed $(JDBC) $(LINT) ## install what the tests need
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_TIME (10s)
 	@for pkg in $(GO_PACKAGES); do \
