@@ -1,0 +1,76 @@
+package writer_test
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
+	"github.com/flightlake/flightlake/writer"
+)
+
+// discard is a Bucket that keeps nothing.
+type discard struct{ objstore.Bucket }
+
+func (discard) Create(context.Context, string) (objstore.Writer, error) { return discardWriter{}, nil }
+
+type discardWriter struct{}
+
+func (discardWriter) Write(p []byte) (int, error)  { return len(p), nil }
+func (discardWriter) Commit(context.Context) error { return nil }
+func (discardWriter) Abort() error                 { return nil }
+
+var lineitem = sync.OnceValues(func() (arrow.Table, error) {
+	path := os.Getenv("FLIGHTLAKE_BENCH_LINEITEM")
+	f, err := file.OpenParquetFile(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{Parallel: true}, memory.DefaultAllocator)
+	if err != nil {
+		return nil, err
+	}
+	return r.ReadTable(context.Background())
+})
+
+// BenchmarkWriteLineitem writes TPC-H lineitem from batches in memory. It needs
+// FLIGHTLAKE_BENCH_LINEITEM, the path of a Parquet file.
+func BenchmarkWriteLineitem(b *testing.B) {
+	if os.Getenv("FLIGHTLAKE_BENCH_LINEITEM") == "" {
+		b.Skip("FLIGHTLAKE_BENCH_LINEITEM is not set")
+	}
+	table, err := lineitem()
+	require.NoError(b, err)
+	columns, err := lake.ColumnsFromArrow(table.Schema())
+	require.NoError(b, err)
+	columns, _ = lake.AssignFieldIDs(columns)
+	for _, compression := range []string{"uncompressed", "snappy", "lz4_raw", "zstd"} {
+		b.Run("compression="+compression, func(b *testing.B) {
+			b.ReportAllocs()
+			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+			spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Options: writer.Options{Compression: compression}}
+			var size int64
+			for b.Loop() {
+				result, err := w.Write(b.Context(), spec, array.NewTableReader(table, 65536))
+				require.NoError(b, err)
+				require.Equal(b, table.NumRows(), result.Rows)
+				size = 0
+				for _, f := range result.Files {
+					size += f.Bytes
+				}
+			}
+			b.ReportMetric(float64(table.NumRows())*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(size)/1e6, "file_MB")
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/google/uuid"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
+)
+
+// StageFunc records, durably, that the objects with the given keys are about
+// to be written. It is called before the upload of any of them begins.
+type StageFunc func(ctx context.Context, keys []string) error
+
+// Spec says what is written and how.
+type Spec struct {
+	Columns   []lake.Column // with field ids
+	Partition *lake.PartitionSpec
+	KeyPrefix string // of the objects, ends with "/"
+	Options   Options
+}
+
+// Result is what a Write made, or left behind.
+type Result struct {
+	// Files are committed to the Bucket and belong to no snapshot yet. Path is
+	// the full key; ID, Table, Begin and RowIDStart are not set. Empty on error.
+	Files []lake.DataFile
+	Rows  int64 // rows in Files
+	// Gone lists staged keys that surely hold no object: those that were not
+	// needed, and on error those that were removed. They may be unstaged.
+	Gone []string
+	// Left lists, on error, staged keys that may still hold an object.
+	Left []string
+}
+
+// Limits bound the memory of one Write. Beside them it needs, for each leaf,
+// the encoded chunk and scratch of one row group.
+type Limits struct {
+	// RowGroupBytes ends a row group early. Rows are buffered as dense values.
+	RowGroupBytes int64
+	// BufferedBytes bounds the rows buffered for all partitions; beyond it the
+	// largest buffers become row groups.
+	BufferedBytes int64
+	// OpenFiles bounds the files open at once; beyond it the largest is closed.
+	OpenFiles int
+}
+
+// The default Limits: 64 MiB hold 122,880 rows of 500 bytes.
+const (
+	DefaultRowGroupBytes int64 = 64 << 20
+	DefaultBufferedBytes int64 = 128 << 20
+	DefaultOpenFiles           = 64
+)
+
+// Writer writes streams of rows. It is safe for concurrent use.
+type Writer struct {
+	bucket      objstore.Bucket
+	stage       StageFunc
+	newID       func() (uuid.UUID, error)
+	parallelism int
+	limits      Limits
+	createdBy   string
+}
+
+// Option changes a Writer.
+type Option func(*Writer)
+
+// WithIDs sets the source of the UUIDs in file names; the default is UUIDv7.
+func WithIDs(newID func() (uuid.UUID, error)) Option {
+	return func(w *Writer) { w.newID = newID }
+}
+
+// WithParallelism sets how many columns are encoded at once; the default is
+// the number of processors.
+func WithParallelism(n int) Option { return func(w *Writer) { w.parallelism = max(1, n) } }
+
+// WithLimits sets the limits of memory; zero fields keep their defaults.
+func WithLimits(l Limits) Option {
+	return func(w *Writer) {
+		if l.RowGroupBytes > 0 {
+			w.limits.RowGroupBytes = l.RowGroupBytes
+		}
+		if l.BufferedBytes > 0 {
+			w.limits.BufferedBytes = l.BufferedBytes
+		}
+		if l.OpenFiles > 0 {
+			w.limits.OpenFiles = l.OpenFiles
+		}
+	}
+}
+
+// createdBy goes into footers, for those who ask who wrote a file.
+const createdBy = "flightlake"
+
+// New returns a Writer to bucket that calls stage before every upload.
+func New(bucket objstore.Bucket, stage StageFunc, options ...Option) *Writer {
+	w := &Writer{
+		bucket: bucket, stage: stage, newID: uuid.NewV7, parallelism: runtime.GOMAXPROCS(0), createdBy: createdBy,
+		limits: Limits{RowGroupBytes: DefaultRowGroupBytes, BufferedBytes: DefaultBufferedBytes, OpenFiles: DefaultOpenFiles},
+	}
+	for _, option := range options {
+		option(w)
+	}
+	return w
+}
+
+// Write writes all rows of reader to new files and commits those to the
+// Bucket. No rows make no files. The reader stays the caller's.
+//
+// On error nothing of the Write is kept: files are aborted or deleted, and
+// Result says which keys may still exist.
+//
+// Errors: those of CheckFit, CheckPartition, the Bucket, the StageFunc and
+// reader; KindInvalid, naming the column, for a value that its column cannot
+// hold and for malformed Arrow data; those of ctx.
+func (w *Writer) Write(ctx context.Context, spec Spec, reader array.RecordReader) (Result, error) {
+	j, err := newJob(w, spec, reader.Schema())
+	if err != nil {
+		return Result{}, err
+	}
+	if err = j.run(ctx, reader); err != nil {
+		return j.cleanUp(ctx), err
+	}
+	return j.result(), nil
+}
+
+// run writes all of reader.
+func (j *job) run(ctx context.Context, reader array.RecordReader) error {
+	for reader.Next() {
+		if err := j.add(ctx, reader.RecordBatch()); err != nil {
+			return err
+		}
+	}
+	if err := reader.Err(); err != nil {
+		if ctxErr := ctx.Err(); ctxErr != nil {
+			return errors.Join(ctxErr, err)
+		}
+		return lake.Wrap(lake.KindInvalid, "read stream", err)
+	}
+	return j.finish(ctx)
+}
