@@ -6,8 +6,9 @@ prints how to connect. At a terminal it keeps serving until Ctrl-C.
 """
 
 import argparse
-import pathlib
+import os
 import shutil
+import socket
 import sys
 import time
 
@@ -31,7 +32,11 @@ GROUP BY ALL ORDER BY ALL""",
 FROM nation JOIN customer ON c_nationkey = n_nationkey JOIN orders ON o_custkey = c_custkey
 GROUP BY n_name ORDER BY total DESC LIMIT 5""",
     ),
-    ("The rows of one order: file and row-group statistics skip the rest", "SELECT * FROM lake.scan_plan('SELECT l_partkey FROM lineitem WHERE l_orderkey = 7')"),
+    (
+        "What a lookup would read: statistics of files and row groups skip the rest",
+        """SELECT path, skipped_by, row_groups, row_groups_total, rows, file_rows
+FROM lake.scan_plan('SELECT l_partkey FROM lineitem WHERE l_orderkey = 7')""",
+    ),
 ]
 
 
@@ -91,6 +96,18 @@ def travel(connection):
     )
 
 
+def free(address):
+    """Return the address, or one with any free port if it is taken."""
+    host, port = address.split(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError:
+            return f"{host}:0"
+    return address
+
+
 def wait_for_interrupt():
     print("\nServing until Ctrl-C.", flush=True)
     try:
@@ -105,8 +122,9 @@ def main():
     parser.add_argument("--sf", default="1", help="TPC-H scale factor")
     options = parser.parse_args()
     folder = harness.tpch_folder(options.sf)
+    os.chdir(harness.ROOT)
     shutil.rmtree(LAKE, ignore_errors=True)
-    server = harness.Server(pathlib.Path("lake-demo")).start()
+    server = harness.Server(LAKE.name, listen=free("127.0.0.1:32010"), http=free("127.0.0.1:32080")).start()
     try:
         print("".join(server.lines[:1]).rstrip())
         print(f"\nLoading TPC-H at scale factor {options.sf} into {LAKE.name}/ through ADBC:")

@@ -42,8 +42,10 @@ class Server:
     folder is then found as it was left.
     """
 
-    def __init__(self, lake, *args, env=None, limits=None, binary=BINARY):
+    def __init__(self, lake, *args, listen="127.0.0.1:0", http="", env=None, limits=None, binary=BINARY):
         self.lake = str(lake)
+        self.listen = listen
+        self.http = http
         self.args = list(args)
         self.env = dict(env or {})
         self.limits = limits  # called in the child before exec, for resource limits
@@ -55,7 +57,7 @@ class Server:
 
     def start(self, timeout=READY_TIMEOUT_SECONDS):
         """Start the process and return self once it has printed that it is ready."""
-        command = [self.binary, "serve", "--lake", self.lake, "--listen", "127.0.0.1:0", "--http", "", *self.args]
+        command = [self.binary, "serve", "--lake", self.lake, "--listen", self.listen, "--http", self.http, *self.args]
         self.lines, self.errors, self.uri = [], [], None
         self.process = subprocess.Popen(
             command,

@@ -123,7 +123,8 @@ def test_polars_writes_and_reads(shared, table):
 
 
 def test_pandas_writes_and_reads(shared, table):
-    frame = pandas.DataFrame({"id": [1, 2, 3], "t": pandas.to_datetime(["2024-02-29", None, "1969-12-31"]), "x": [0.5, None, 2.0]})
+    times = pandas.to_datetime(["2024-02-29", None, "1969-12-31"])
+    frame = pandas.DataFrame({"id": [1, 2, 3], "t": times, "x": [0.5, None, 2.0]})
     with shared.connect() as connection:
         assert frame.to_sql(table, connection, index=False) == 3
         frame.to_sql(table, connection, index=False, if_exists="append")
