@@ -91,7 +91,7 @@ func (f *fake) Describe(_ context.Context, st session.Statement) (session.Descri
 }
 
 func (f *fake) selectSchema(rest string, params arrow.RecordBatch) (*arrow.Schema, error) {
-	if rest == "?" {
+	if strings.HasPrefix(rest, "?") {
 		typ := arrow.DataType(arrow.BinaryTypes.String)
 		if params != nil {
 			typ = params.Column(0).DataType()

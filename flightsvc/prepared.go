@@ -53,6 +53,9 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql
 	if err != nil {
 		return nil, err
 	}
+	if err := v.checkBound(len(v.Params) > 0); err != nil {
+		return nil, err
+	}
 	if !v.Update {
 		return s.queryInfo(ctx, v, desc)
 	}
@@ -132,6 +135,9 @@ func (s *Server) updatePrepared(ctx context.Context, handle []byte, src *putSour
 	if err != nil {
 		return 0, err
 	}
+	if err := v.checkBound(accepted != nil); err != nil {
+		return 0, err
+	}
 	if accepted != nil && accepted.NumRows() == 0 {
 		return 0, nil
 	}
@@ -152,6 +158,14 @@ func (v *sealed) accept(params arrow.RecordBatch) (arrow.RecordBatch, error) {
 		return nil, lake.Errorf(lake.KindInvalid, "the statement has %d parameters, %d were bound", v.ParamCount, params.NumCols())
 	}
 	return params, nil
+}
+
+// checkBound refuses to run a statement whose parameters were not bound.
+func (v *sealed) checkBound(bound bool) error {
+	if v.ParamCount > 0 && !bound {
+		return lake.Errorf(lake.KindInvalid, "the statement has %d parameters, none were bound", v.ParamCount)
+	}
+	return nil
 }
 
 // untypedAsText returns params with text in the place of parameters whose type

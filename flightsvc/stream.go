@@ -12,9 +12,10 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// batchBytesMax is the largest body of one message. Clients refuse messages of
-// 16 MiB; the backend slices at about 4 MiB, so nothing is sliced twice.
-const batchBytesMax = 6 << 20
+// batchBytesMax is the largest body of one message. Go clients refuse messages
+// beyond 4 MiB unless told otherwise, ADBC beyond 16 MiB; the rest is for the
+// header, which takes 48 bytes for each column or so.
+const batchBytesMax = 4<<20 - 256<<10
 
 // dataStream is the sending side of a DoGet.
 type dataStream interface {
