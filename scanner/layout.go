@@ -1,0 +1,112 @@
+package scanner
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// snapshotColumn tags the rows of files and delete files that were merged from
+// several snapshots (DuckLake: partial files).
+const snapshotColumn = "_ducklake_internal_snapshot_id"
+
+// layout says where in a file the columns of a scan are.
+type layout struct {
+	columns  []source // as shape.columns
+	snapshot *source  // the snapshot of each row, for partial files
+}
+
+// source is where a column comes from: a top-level field of the file, or its
+// initial default where the file has none.
+type source struct {
+	column  lake.Column
+	field   int // -1 if absent
+	leaves  []int
+	convert converter
+}
+
+func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (out *layout, err error) {
+	defer recoverCorrupt(&err)
+	manifest, err := pqarrow.NewSchemaManifest(meta.Schema, nil, nil)
+	if err != nil {
+		return nil, lake.Errorf(lake.KindCorrupt, "read schema: %w", err)
+	}
+	out = &layout{}
+	byID := !byName && hasFieldIDs(manifest.Fields)
+	for _, c := range sh.columns {
+		s, err := newSource(c, manifest.Fields, byID)
+		if err != nil {
+			return nil, err
+		}
+		out.columns = append(out.columns, s)
+	}
+	if partial {
+		c := lake.Column{Name: snapshotColumn, Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}
+		s, err := newSource(c, manifest.Fields, false)
+		if err != nil {
+			return nil, err
+		}
+		if s.field < 0 {
+			return nil, lake.Errorf(lake.KindCorrupt, "a file of several snapshots lacks the column %s", snapshotColumn)
+		}
+		out.snapshot = &s
+	}
+	return out, nil
+}
+
+func newSource(c lake.Column, fields []pqarrow.SchemaField, byID bool) (source, error) {
+	s := source{column: c, field: match(&c, fields, byID)}
+	if s.field < 0 {
+		_, err := defaultArray(nil, &c, 0)
+		return s, err
+	}
+	convert, leaves, err := newConverter(&c, &fields[s.field], byID)
+	s.convert, s.leaves = convert, leaves
+	return s, err
+}
+
+// match returns the ordinal of the field that holds c, -1 if there is none. A
+// file that has field ids is never matched by name: a column may have been
+// dropped and another of its name added.
+func match(c *lake.Column, fields []pqarrow.SchemaField, byID bool) int {
+	if byID {
+		for i := range fields {
+			if id, ok := fieldID(&fields[i]); ok && id == c.ID {
+				return i
+			}
+		}
+		return -1
+	}
+	found := -1
+	for i := range fields {
+		switch name := fields[i].Field.Name; {
+		case name == c.Name:
+			return i
+		case found < 0 && strings.EqualFold(name, c.Name):
+			found = i
+		}
+	}
+	return found
+}
+
+func hasFieldIDs(fields []pqarrow.SchemaField) bool {
+	for i := range fields {
+		if _, ok := fieldID(&fields[i]); ok && !strings.HasPrefix(fields[i].Field.Name, "_ducklake_internal_") {
+			return true
+		}
+	}
+	return false
+}
+
+func fieldID(f *pqarrow.SchemaField) (lake.FieldID, bool) {
+	text, ok := f.Field.Metadata.GetValue("PARQUET:field_id")
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	return lake.FieldID(id), err == nil && id >= 0
+}

@@ -1,0 +1,197 @@
+// Package scanner executes an expr.Scan: it turns the Parquet files of a
+// pruned read into record batches in the table's own schema, whatever the
+// files' age, writer or physical types.
+//
+// A Scanner reads row groups in parallel with bounded read-ahead. Scan gives
+// the rows in the order of the tasks; Open gives them in any order to many
+// consumers. Deleted rows are left out, the residual predicate is applied, and
+// columns are matched by field id, cast to the table's type, or filled with
+// their initial default.
+//
+// It does not plan, prune by statistics, or read rows that the catalog holds
+// inlined: Filtered applies a scan's residual and projection to those.
+package scanner
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
+)
+
+// The defaults of Options.
+const (
+	DefaultBatchRows      = 64 << 10
+	DefaultBatchBytes     = 4 << 20
+	DefaultReadAheadBytes = 256 << 20
+)
+
+// Options are the limits of a Scanner. The zero value is usable.
+type Options struct {
+	// BatchRows is the largest number of rows in a batch; 0 means DefaultBatchRows.
+	BatchRows int64
+	// BatchBytes is the size above which a batch is split, rows permitting; 0
+	// means DefaultBatchBytes.
+	BatchBytes int64
+	// ReadAheadBytes bounds, for each scan, the compressed bytes being decoded
+	// plus the batches that wait for their consumer. One row group is always
+	// admitted. 0 means DefaultReadAheadBytes.
+	ReadAheadBytes int64
+	// Workers is the number of goroutines that decode, for each scan; 0 means
+	// one per processor.
+	Workers int
+}
+
+func (o Options) withDefaults() Options {
+	if o.BatchRows <= 0 {
+		o.BatchRows = DefaultBatchRows
+	}
+	if o.BatchBytes <= 0 {
+		o.BatchBytes = DefaultBatchBytes
+	}
+	if o.ReadAheadBytes <= 0 {
+		o.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	return o
+}
+
+// Scanner executes scans over one Bucket. It is safe for concurrent use.
+type Scanner struct {
+	bucket objstore.Bucket
+	mem    memory.Allocator
+	opts   Options
+	byName bool // columns are matched by name even in files with field ids
+}
+
+// New returns a Scanner that reads from bucket and allocates batches from mem;
+// a nil mem means a Pool of its own.
+func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
+	if mem == nil {
+		mem = NewPool()
+	}
+	return &Scanner{bucket: bucket, mem: mem, opts: opts.withDefaults()}
+}
+
+// Scan streams the rows of scan in the order of its tasks, as batches in
+// lake.ArrowSchema of the projected columns. The caller releases the reader,
+// which frees everything at once, read or not. Files are opened while reading,
+// so that most errors come from the reader.
+//
+// Errors: KindInvalid for a projection or residual that the table does not
+// have; KindUnsupported for a residual that cannot be evaluated, an encrypted
+// file, or a type that cannot be read; KindCorrupt, naming the file, for one
+// that is missing, has another size than the catalog says, or does not decode;
+// those of the Bucket and of ctx.
+func (s *Scanner) Scan(ctx context.Context, scan *expr.Scan) (array.RecordReader, error) {
+	p, err := s.start(ctx, scan, true)
+	if err != nil {
+		return nil, err
+	}
+	return newOrderedReader(p), nil
+}
+
+// Open starts scan for consumers that take its rows in any order, in parallel.
+// Errors are those of Scan.
+func (s *Scanner) Open(ctx context.Context, scan *expr.Scan) (*Set, error) {
+	p, err := s.start(ctx, scan, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Set{pipeline: p}, nil
+}
+
+func (s *Scanner) start(ctx context.Context, scan *expr.Scan, ordered bool) (*pipeline, error) {
+	shape, err := newShape(scan)
+	if err != nil {
+		return nil, err
+	}
+	return newPipeline(ctx, s, scan, shape, ordered), nil
+}
+
+// shape is what every row group of a scan is read as.
+type shape struct {
+	// columns are the top-level columns to decode: those of the projection,
+	// then those that only the residual reads.
+	columns   []lake.Column
+	projected int // how many of columns are produced
+	// filtering holds, for each column, whether the residual reads it.
+	filtering []bool
+	residual  expr.Predicate // nil if there is nothing to filter
+}
+
+func newShape(scan *expr.Scan) (*shape, error) {
+	sh := &shape{residual: expr.Simplify(scan.Residual)}
+	if c, ok := sh.residual.(expr.Constant); ok && c.Value && !c.Null {
+		sh.residual = nil
+	}
+	for _, id := range scan.Projection {
+		c, ok := topLevel(scan.Table, id)
+		if !ok || c.ID != id {
+			return nil, lake.Errorf(lake.KindInvalid, "table %q has no column with field id %d", scan.Table.Name, id)
+		}
+		sh.columns = append(sh.columns, *c)
+	}
+	sh.projected = len(sh.columns)
+	sh.filtering = make([]bool, sh.projected)
+	for _, id := range expr.Fields(sh.residual) {
+		c, ok := topLevel(scan.Table, id)
+		if !ok {
+			return nil, lake.Errorf(lake.KindInvalid, "table %q has no field %d to filter by", scan.Table.Name, id)
+		}
+		sh.markFiltering(*c)
+	}
+	if _, err := sh.newFilter(nil); err != nil {
+		return nil, err
+	}
+	return sh, nil
+}
+
+func (sh *shape) markFiltering(c lake.Column) {
+	for i := range sh.columns {
+		if sh.columns[i].ID == c.ID {
+			sh.filtering[i] = true
+			return
+		}
+	}
+	sh.columns = append(sh.columns, c)
+	sh.filtering = append(sh.filtering, true)
+}
+
+// newFilter returns the residual over the filtering columns alone, in order;
+// nil if there is none.
+func (sh *shape) newFilter(mem memory.Allocator) (*expr.Filter, error) {
+	if sh.residual == nil {
+		return nil, nil //nolint:nilnil // no residual is not an error
+	}
+	return expr.NewFilter(sh.residual, sh.filterColumns(), mem)
+}
+
+func (sh *shape) filterColumns() []lake.Column {
+	var out []lake.Column
+	for i, c := range sh.columns {
+		if sh.filtering[i] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// topLevel returns the column that is, or holds, the field.
+func topLevel(t *lake.Table, id lake.FieldID) (*lake.Column, bool) {
+	for i := range t.Columns {
+		found := false
+		t.Columns[i].Walk(func(c *lake.Column) { found = found || c.ID == id })
+		if found {
+			return &t.Columns[i], true
+		}
+	}
+	return nil, false
+}
