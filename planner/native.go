@@ -33,7 +33,7 @@ func (p *Plan) native(s *shape, req Request) {
 	if len(names) != len(c.columns) {
 		return
 	}
-	residual := expr.Simplify(expr.And{Terms: c.residual})
+	residual := tidy(expr.And{Terms: c.residual})
 	if t, ok := residual.(expr.Constant); ok && t.Value && !t.Null {
 		residual = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/expr"
@@ -154,7 +155,8 @@ func (p *Planner) shape(ctx context.Context, req Request, plan *Plan) (*shape, e
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
-	plan.Note = "no plan could be had: " + err.Error()
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	plan.Note = "no plan could be had: " + message
 	return nil, nil //nolint:nilnil // the statement is read unpruned; the engine reports what is wrong with it
 }
 
@@ -176,7 +178,7 @@ func (p *Plan) take(s *shape) {
 			continue
 		}
 		r.Columns = inTableOrder(r.Table, r.Columns)
-		predicate := expr.Simplify(expr.Or{Terms: predicates[i]})
+		predicate := tidy(expr.Or{Terms: predicates[i]})
 		if c, ok := predicate.(expr.Constant); !ok || !c.Value || c.Null {
 			r.Predicate = predicate
 			r.Filter = evaluable(predicate)

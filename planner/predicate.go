@@ -1,11 +1,14 @@
 package planner
 
 import (
-	"slices"
+	"time"
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
+
+// secondsPerDay is that of a day without leap second, as DuckDB counts.
+const secondsPerDay = 24 * 60 * 60
 
 // converter turns filters and expressions of DuckDB's plan into Predicates over
 // the columns that BOUND_REFs number. What it does not understand is Opaque.
@@ -167,9 +170,7 @@ func in(col *lake.Column, values []object) (expr.Predicate, bool) {
 			p.Values = append(p.Values, c.value)
 		}
 	}
-	compare := func(a, b lake.Value) int { return lake.Compare(col.Type, a, b) }
-	slices.SortFunc(p.Values, compare)
-	p.Values = slices.CompactFunc(p.Values, func(a, b lake.Value) bool { return compare(a, b) == 0 })
+	p.Values = sortValues(col.Type, p.Values)
 	if null {
 		return expr.Or{Terms: []expr.Predicate{p, expr.Constant{Null: true}}}, true
 	}
@@ -222,18 +223,46 @@ func (c converter) understood(o object) (expr.Predicate, bool) {
 
 func (c converter) comparison(o object) (expr.Predicate, bool) {
 	op, left, right := o.text("type"), o.object("left"), o.object("right")
-	col, literal := c.column(left), right
-	if col == nil {
-		col, literal, op = c.column(right), left, flipped(op)
+	if left.text("expression_class") == "BOUND_CONSTANT" {
+		op, left, right = flipped(op), right, left
 	}
-	if col == nil || literal.text("expression_class") != "BOUND_CONSTANT" {
+	if right.text("expression_class") != "BOUND_CONSTANT" {
 		return nil, false
 	}
-	value, ok := decodeConstant(literal.object("value"))
+	value, ok := decodeConstant(right.object("value"))
 	if !ok {
 		return nil, false
 	}
-	return comparison(op, col, value)
+	if col := c.column(left); col != nil {
+		return comparison(op, col, value)
+	}
+	return c.year(op, left, value)
+}
+
+// year is year(column) = constant, as a range. It is FALSE for an infinite date
+// where DuckDB has NULL, so it is good for pruning only: a predicate that is
+// true stays true if FALSE takes the place of a NULL in it.
+func (c converter) year(op string, o object, value constant) (expr.Predicate, bool) {
+	children := o.objects("children")
+	if !c.optional || op != "COMPARE_EQUAL" || o.text("name") != "year" || len(children) != 1 ||
+		value.null || value.typ.ID != lake.TypeInt64 || value.value.Int < 1 || value.value.Int > 9998 {
+		return nil, false
+	}
+	col := c.column(children[0])
+	if col == nil || col.Type.ID != lake.TypeDate && col.Type.ID != lake.TypeTimestamp {
+		return nil, false
+	}
+	start := func(year int64) lake.Value {
+		at := time.Date(int(year), time.January, 1, 0, 0, 0, 0, time.UTC)
+		if col.Type.ID == lake.TypeDate {
+			return lake.Value{Int: at.Unix() / secondsPerDay}
+		}
+		return lake.Value{Int: at.UnixMicro()}
+	}
+	return expr.And{Terms: []expr.Predicate{
+		expr.Compare{Field: col.ID, Type: col.Type, Op: expr.OpGreaterEqual, Value: start(value.value.Int)},
+		expr.Compare{Field: col.ID, Type: col.Type, Op: expr.OpLess, Value: start(value.value.Int + 1)},
+	}}, true
 }
 
 func (c converter) between(o object) (expr.Predicate, bool) {

@@ -104,7 +104,7 @@ func NearTables(state *lake.State, defaultSchema, schema, name string) []string 
 	var found []candidate
 	add := func(s *lake.Schema, table string) {
 		d := sqltext.EditDistance(strings.ToLower(name), strings.ToLower(table))
-		if d > max(1, min(3, len(name)/3)) {
+		if d > min(3, (len(name)+1)/3) {
 			return
 		}
 		shown := `"` + s.Name + "." + table + `"`

@@ -39,7 +39,7 @@ func (a *Analysis) rewriteEdits(replace func(i int, ref TableRef) string) []edit
 		}
 		replaced[i] = true
 		if ref.Alias == "" && !ref.noAlias {
-			text += " AS " + lake.QuoteIdent(ref.Name)
+			text += " AS " + lake.QuoteIdent(a.implicitAlias(i))
 		}
 		edits = append(edits, edit{span: ref.Span, text: text})
 		if ref.At != nil {
@@ -66,8 +66,12 @@ func (a *Analysis) qualifierEdits(replaced []bool) []edit {
 		if a.inReference(c.Tokens[start].Start) || c.IsOp(0, "(") && len(parts) < 4 {
 			continue
 		}
-		if n := a.qualifiers(parts, replaced); n > 0 {
-			edits = append(edits, edit{span: sqltext.Span{Start: c.Tokens[start].Start, End: c.Tokens[start+2*n].Start}})
+		if n, ref := a.qualifiers(parts, replaced); n > 0 {
+			e := edit{span: sqltext.Span{Start: c.Tokens[start].Start, End: c.Tokens[start+2*n].Start}}
+			if alias := a.implicitAlias(ref); alias != a.Tables[ref].Name {
+				e.span.End, e.text = c.Tokens[start+2*n].End, lake.QuoteIdent(alias)
+			}
+			edits = append(edits, e)
 		}
 	}
 	return edits
@@ -101,18 +105,28 @@ func (a *Analysis) inReference(offset int) bool {
 	return false
 }
 
+// implicitAlias returns the alias of a reference that has none of its own: the
+// name of its table, with the schema if a table of the same name in another
+// schema is referred to as well.
+func (a *Analysis) implicitAlias(i int) string {
+	ref := a.Tables[i]
+	for _, other := range a.Tables {
+		if ref.Schema != "" && other.Alias == "" && strings.EqualFold(other.Name, ref.Name) && !strings.EqualFold(other.Schema, ref.Schema) {
+			return ref.Schema + "." + ref.Name
+		}
+	}
+	return ref.Name
+}
+
 // qualifiers returns how many leading parts of a column's name are the catalog
-// and schema of a replaced reference.
-func (a *Analysis) qualifiers(parts []string, replaced []bool) int {
+// and schema of a replaced reference, and the ordinal of that.
+func (a *Analysis) qualifiers(parts []string, replaced []bool) (n, ref int) {
 	if len(parts) < 3 || a.names[strings.ToLower(parts[0])] {
-		return 0
+		return 0, 0
 	}
 	for i, ref := range a.Tables {
-		if !replaced[i] || ref.Alias != "" {
-			continue
-		}
-		if strings.EqualFold(ref.Name, parts[0]) {
-			return 0 // table.struct.field
+		if replaced[i] && ref.Alias == "" && strings.EqualFold(ref.Name, parts[0]) {
+			return 0, 0 // table.struct.field
 		}
 	}
 	for i, ref := range a.Tables {
@@ -121,13 +135,13 @@ func (a *Analysis) qualifiers(parts []string, replaced []bool) int {
 		}
 		if len(parts) >= 4 && strings.EqualFold(parts[0], CatalogName) &&
 			ref.inSchema(parts[1]) && strings.EqualFold(parts[2], ref.Name) {
-			return 2
+			return 2, i
 		}
 		if (ref.inSchema(parts[0]) || strings.EqualFold(parts[0], CatalogName)) && strings.EqualFold(parts[1], ref.Name) {
-			return 1
+			return 1, i
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // inSchema reports whether the reference may be to a table of that schema.
