@@ -57,7 +57,9 @@ func newValueWriter(c *lake.Column) (columnWriter, error) {
 	case lake.TypeVarchar:
 		return func(v duckdb.Vector, a arrow.Array, from, n int) error { return writeStrings(v, a, from, n, true) }, nil
 	case lake.TypeJSON:
-		return func(v duckdb.Vector, a arrow.Array, from, n int) error { return writeStrings(v, storage(a), from, n, true) }, nil
+		return func(v duckdb.Vector, a arrow.Array, from, n int) error {
+			return writeStrings(v, storage(a), from, n, true)
+		}, nil
 	case lake.TypeBlob:
 		return func(v duckdb.Vector, a arrow.Array, from, n int) error { return writeStrings(v, a, from, n, false) }, nil
 	case lake.TypeDecimal:

@@ -12,7 +12,9 @@ import (
 // Description is what preparing a statement tells.
 type Description struct {
 	Kind StatementKind
-	// Result is the schema of the rows.
+	// Result is the schema of the rows; nil if DuckDB cannot tell it before the
+	// parameters whose type is null have values: put literals in their place
+	// and describe again.
 	Result *arrow.Schema
 	// Params has a field per parameter, in the order in which values are given:
 	// $1, $2 or the ?s by number, $name by first occurrence. The field's name is
@@ -37,12 +39,21 @@ func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Descripti
 	}
 	defer s.close()
 	d := &Description{Kind: s.kind, Params: s.params()}
+	if s.unknown() {
+		return d, nil
+	}
 	fields := make([]arrow.Field, len(s.types))
 	for i := range s.types {
 		fields[i] = s.types[i].field()
 	}
 	d.Result = arrow.NewSchema(fields, nil)
 	return d, nil
+}
+
+// unknown reports whether DuckDB puts off binding the statement until its
+// parameters have types: it then claims one column of this name.
+func (s *statement) unknown() bool {
+	return duckdb.NParams(s.prepared) > 0 && len(s.names) == 1 && s.names[0] == "unknown" && s.types[0].id == duckdb.TypeVarchar
 }
 
 func (s *statement) params() []arrow.Field {

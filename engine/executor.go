@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -46,6 +45,7 @@ type Executor struct {
 	hidden   []string // folders that error texts must not show
 	sources  *registry
 	mirror   mirror
+	scratch  *scratch
 }
 
 // NewExecutor opens the executor's DuckDB. mem holds the batches of results;
@@ -72,6 +72,10 @@ func NewExecutor(mem memory.Allocator, opts Options) (*Executor, error) {
 	if err := x.configure(opts); err != nil {
 		in.close()
 		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
+	}
+	if x.scratch, err = newScratch(); err != nil {
+		in.close()
+		return nil, lake.Wrap(lake.KindInternal, "set up the scratch catalog", err)
 	}
 	x.pool = newPool(in, opts.ConnectionsMax)
 	return x, nil
@@ -107,6 +111,7 @@ func (x *Executor) configure(opts Options) error {
 func (x *Executor) Close() {
 	x.pool.close()
 	x.instance.close()
+	x.scratch.close()
 }
 
 // take returns a connection whose default schema is schema.
@@ -129,11 +134,4 @@ func (x *Executor) take(ctx context.Context, schema string) (*connection, error)
 	}
 	c.schema = schema
 	return c, nil
-}
-
-// mirror is what the executor's catalog shows of the lake.
-type mirror struct {
-	mu      sync.Mutex
-	version int64               // guarded by mu
-	objects map[string][]string // guarded by mu
 }

@@ -52,7 +52,7 @@ func (x *Executor) Query(ctx context.Context, q Query) (array.RecordReader, erro
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.start(ctx, c, q)
+	r, err := x.start(ctx, c, q, nil)
 	if err != nil {
 		x.finish(c)
 		return nil, x.queryError(ctx, q, err)
@@ -72,7 +72,9 @@ func (x *Executor) finish(c *connection) {
 	x.pool.put(c)
 }
 
-func (x *Executor) start(ctx context.Context, c *connection, q Query) (*resultReader, error) {
+// start begins a read-only transaction, in which temporary tables can be
+// written, runs first if not nil, and then the query.
+func (x *Executor) start(ctx context.Context, c *connection, q Query, first func() error) (*resultReader, error) {
 	if q.BatchBytes == 0 {
 		q.BatchBytes = batchBytesDefault
 	}
@@ -83,6 +85,12 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query) (*resultRe
 		return nil, err
 	}
 	stop := watch(ctx, c)
+	if first != nil {
+		if err := first(); err != nil {
+			stop()
+			return nil, err
+		}
+	}
 	s, res, err := c.run(q.SQL)
 	if err != nil {
 		stop()

@@ -1,0 +1,107 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/lake"
+)
+
+func mirrorState() *lake.State {
+	five, broken := "5", "no_such_function()"
+	return &lake.State{SchemaVersion: 1, Schemas: []lake.Schema{
+		{Name: "main", Tables: []lake.Table{{Name: "t", Comment: "it's t", Columns: []lake.Column{
+			{Name: "a", Type: lake.Type{ID: lake.TypeInt32}, Default: &five, Comment: "the a"},
+			{Name: "b", Type: lake.Type{ID: lake.TypeVarchar}, Nullable: true, Default: &broken, DefaultIsExpression: true},
+		}}}, Views: []lake.View{
+			{Name: "av", SQL: "SELECT * FROM bv"}, {Name: "bv", SQL: "SELECT a AS x FROM t"}, {Name: "broken", SQL: "FROM nowhere"},
+		}},
+		{Name: `s"2`, Tables: []lake.Table{{Name: "u.v", Columns: []lake.Column{{Name: "🦆", Type: lake.Type{ID: lake.TypeJSON}, Nullable: true}}}}},
+	}}
+}
+
+func TestSyncShowsTheLakeAndNothingElse(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	require.Equal(t, [][]string{{"lake", "main", "av", "VIEW"}, {"lake", "main", "bv", "VIEW"}, {"lake", "main", "t", "BASE TABLE"},
+		{"lake", `s"2`, "u.v", "BASE TABLE"}},
+		mustQuery(t, x, "SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables ORDER BY ALL").rows)
+	require.Equal(t, [][]string{{"lake"}}, mustQuery(t, x, "SHOW DATABASES").rows)
+	require.Equal(t, [][]string{{"lake"}, {"system"}, {"temp"}},
+		mustQuery(t, x, "SELECT DISTINCT catalog_name FROM information_schema.schemata ORDER BY ALL").rows)
+	require.Equal(t, [][]string{{"a", "the a"}, {"b", "(null)"}},
+		mustQuery(t, x, "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 't'").rows)
+	r := mustQuery(t, x, "DESCRIBE t")
+	require.Equal(t, []string{"a", "INTEGER", "NO"}, r.rows[0][:3])
+	require.Equal(t, [][]string{{"it's t"}}, mustQuery(t, x, "SELECT comment FROM duckdb_tables() WHERE table_name = 't'").rows)
+	r, err := query(t.Context(), x, engine.Query{SQL: `DESCRIBE "u.v"`, Schema: `s"2`})
+	require.NoError(t, err)
+	require.Equal(t, []string{"🦆", "JSON", "YES"}, r.rows[0][:3])
+	require.NotEmpty(t, mustQuery(t, x, "SHOW TABLES").rows)
+	require.NotEmpty(t, mustQuery(t, x, "SUMMARIZE t").rows)
+	_, err = query(t.Context(), x, engine.Query{SQL: "SELECT 1", Schema: "nowhere"})
+	require.ErrorIs(t, err, lake.ErrNotFound)
+}
+
+func TestSyncAppliesTheDifference(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	state := mirrorState()
+	state.SchemaVersion = 2
+	state.Schemas = state.Schemas[:1]
+	state.Schemas[0].Tables[0].Columns[0].Type.ID = lake.TypeInt64
+	require.NoError(t, x.Sync(t.Context(), state))
+	require.Equal(t, [][]string{{"av", "x", "BIGINT"}, {"bv", "x", "BIGINT"}, {"t", "a", "BIGINT"}, {"t", "b", "VARCHAR"}},
+		mustQuery(t, x, "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_catalog = 'lake' ORDER BY ALL").rows)
+	require.NoError(t, x.Sync(t.Context(), &lake.State{SchemaVersion: 3}))
+	require.Empty(t, mustQuery(t, x, "SELECT table_name FROM information_schema.tables").rows)
+}
+
+func TestDescribeTellsResultAndParameters(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	d, err := x.Describe(t.Context(), "SELECT a, upper(?) || b AS c FROM t WHERE a = ?", "")
+	require.NoError(t, err)
+	require.Equal(t, "a: type=int32, nullable c: type=utf8, nullable", fieldsText(d.Result.Fields()))
+	require.Equal(t, "1: type=utf8, nullable 2: type=int32, nullable", fieldsText(d.Params))
+	d, err = x.Describe(t.Context(), "SELECT a FROM t WHERE ? IS NULL", "")
+	require.NoError(t, err)
+	require.Nil(t, d.Result, "not known yet")
+	require.Equal(t, "1: type=null, nullable", fieldsText(d.Params))
+	d, err = x.Describe(t.Context(), "SELECT a FROM t WHERE a = $2 AND DATE '2024-01-01' > $1", "")
+	require.NoError(t, err)
+	require.Equal(t, "1: type=date32, nullable 2: type=int32, nullable", fieldsText(d.Params))
+	d, err = x.Describe(t.Context(), "SELECT $day::DATE, $n::BIGINT, $day::DATE", "")
+	require.NoError(t, err)
+	require.Equal(t, "day: type=date32, nullable n: type=int64, nullable", fieldsText(d.Params))
+	for sql, kind := range map[string]engine.StatementKind{
+		"SELECT 1": engine.KindSelect, "VALUES (1)": engine.KindSelect, "FROM t": engine.KindSelect, "(SELECT 1)": engine.KindSelect,
+		"EXPLAIN SELECT 1": engine.KindExplain, "EXPLAIN ANALYZE FROM t": engine.KindExplain, "EXPLAIN (FORMAT json) FROM t": engine.KindExplain,
+		"DESCRIBE t": engine.KindSelect, "DESCRIBE SELECT 1": engine.KindSelect, "SHOW TABLES": engine.KindSelect, "SHOW ALL TABLES": engine.KindSelect,
+		"SUMMARIZE t": engine.KindSelect, "PIVOT t ON b IN ('x') USING sum(a)": engine.KindSelect,
+		"UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b": engine.KindSelect, "/* a /* b */ */ -- c\n WITH x AS (FROM t) FROM x;": engine.KindSelect,
+		"CALL range(3)": engine.KindCall, "TABLE t": engine.KindSelect,
+	} {
+		d, err := x.Describe(t.Context(), sql, "")
+		require.NoError(t, err, sql)
+		require.Equal(t, kind, d.Kind, sql)
+		r, err := query(t.Context(), x, engine.Query{SQL: sql})
+		require.NoError(t, err, sql)
+		require.Equal(t, d.Result.String(), r.schema.String(), sql)
+	}
+}
+
+func fieldsText(fields []arrow.Field) string {
+	texts := make([]string, len(fields))
+	for i, f := range fields {
+		texts[i] = f.String()
+	}
+	return strings.Join(texts, " ")
+}
