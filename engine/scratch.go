@@ -201,21 +201,21 @@ func (c *connection) setDefault(column *lake.Column, expression string) error {
 	return nil
 }
 
-// Insert is an INSERT whose rows are wanted, not stored.
+// Insert is one or more INSERTs whose rows are wanted, not stored.
 type Insert struct {
 	// Table is the name of the table, for error texts.
 	Table   string
 	Columns []lake.Column
-	// SQLFunc returns the INSERT with the given text, a qualified name, in the
-	// place of its table.
-	SQLFunc func(target string) string
+	// SQLFuncs return the INSERTs with the given text, a qualified name, in the
+	// place of their table.
+	SQLFuncs []func(target string) string
 	// Schema is where unqualified names resolve; empty means DefaultSchema.
 	Schema string
 	// BatchBytes and BatchRows are those of Query.
 	BatchBytes, BatchRows int64
 }
 
-// InsertRows runs an INSERT into an empty table that nobody else sees, with the
+// InsertRows runs INSERTs into an empty table that nobody else sees, with the
 // columns, defaults and NOT NULL given, and returns the rows of that table.
 // They are held by DuckDB until the reader is released.
 //
@@ -233,7 +233,12 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 		if err := c.exec("%s", "CREATE TEMPORARY"+strings.TrimPrefix(ddl, "CREATE")); err != nil {
 			return lake.Wrap(lake.KindInternal, "make the table of an INSERT", err)
 		}
-		return c.runChange(in.SQLFunc(target), duckdb.StatementTypeInsert)
+		for _, sqlFunc := range in.SQLFuncs {
+			if err := c.runChange(sqlFunc(target), duckdb.StatementTypeInsert); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		x.finish(c)

@@ -97,7 +97,7 @@ func TestInsertRowsGivesWhatATableWouldHold(t *testing.T) {
 		{"INSERT INTO ", " (c, a) VALUES (NULL, 3)", [][]string{{"3", "d1", "(null)", "null"}}},
 		{"INSERT INTO ", " BY NAME SELECT 'q' AS b, 4 AS a", [][]string{{"4", "q", "2024-01-01", "null"}}},
 	} {
-		in.SQLFunc = func(target string) string { return tt.head + target + tt.tail }
+		in.SQLFuncs = []func(string) string{func(target string) string { return tt.head + target + tt.tail }}
 		r, err := x.InsertRows(t.Context(), in)
 		require.NoError(t, err, tt.tail)
 		var got [][]string
@@ -127,7 +127,7 @@ func TestInsertRowsErrorsNameTheTable(t *testing.T) {
 		{" (zz) VALUES (1)", `does not have a column with name "zz"`},
 		{" VALUES (1, 2, 3, 4); SELECT 1", "2 statements"},
 	} {
-		in.SQLFunc = func(target string) string { return "INSERT INTO " + target + tt.tail }
+		in.SQLFuncs = []func(string) string{func(target string) string { return "INSERT INTO " + target + tt.tail }}
 		_, err := x.InsertRows(t.Context(), in)
 		require.ErrorIs(t, err, lake.ErrInvalid, tt.tail)
 		require.ErrorContains(t, err, tt.want)
