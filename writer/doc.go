@@ -12,8 +12,9 @@
 // How a column type is stored (writer/schema.go) is what DuckDB's ducklake
 // extension reads back as that type. It differs from DuckDB's own files in two
 // places: int128 and uint128 are DECIMAL(38,0) instead of a lossy DOUBLE, and
-// time_ns, which DuckDB cannot write, is TIME(NANOS). timestamp_s is stored in
-// microseconds, for Parquet has no seconds.
+// time_ns, which DuckDB cannot write, is a TIMESTAMP(NANOS) of 1970-01-01, the only
+// form that it reads without loss. timestamp_s is stored in microseconds, for
+// Parquet has no seconds.
 //
 // Row-group bounds of a float column chunk that holds NaN are left out of the
 // footer and of the page index, because readers that do not know of NaN would

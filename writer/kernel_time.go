@@ -114,6 +114,10 @@ func appendDates64(dst *pqenc.Values, arr arrow.Array, r rows) error {
 
 func timesOfDay[S int32 | int64](to lake.TypeID, unit int64) kernel {
 	_, stored := grain(to)
+	last := day / stored
+	if to == lake.TypeTimeNS {
+		last-- // 24:00 is stored as the next day, and would be read as 00:00
+	}
 	store := instants[S](to, unit)
 	return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
 		at := len(dst.I64)
@@ -121,7 +125,7 @@ func timesOfDay[S int32 | int64](to lake.TypeID, unit int64) kernel {
 			return err
 		}
 		for _, v := range dst.I64[at:] {
-			if v < 0 || v > day/stored {
+			if v < 0 || v > last {
 				return lake.Errorf(lake.KindInvalid, "a time of day must be from 00:00 to 24:00")
 			}
 		}

@@ -151,7 +151,9 @@ func integer(bits int8, signed bool) pqenc.Annotation {
 }
 
 // temporal returns the annotation of a time or timestamp. Parquet has no unit
-// of seconds: timestamp_s is stored in microseconds, as DuckDB stores it.
+// of seconds: timestamp_s is stored in microseconds, as DuckDB stores it. DuckDB
+// cannot write time_ns, and cuts TIME(NANOS) to microseconds, which it does not
+// cast to TIME_NS; from a TIMESTAMP(NANOS) of 1970-01-01 it does, without loss.
 func temporal(id lake.TypeID) pqenc.Annotation {
 	a := pqenc.Annotation{Logical: pqenc.LogicalTimestamp, Converted: convertedMicros, Unit: pqenc.Micros}
 	switch id {
@@ -159,11 +161,9 @@ func temporal(id lake.TypeID) pqenc.Annotation {
 		a.Logical, a.Converted = pqenc.LogicalTime, convertedTimeUS
 	case lake.TypeTimeTZ:
 		a.Logical, a.Converted, a.UTC = pqenc.LogicalTime, convertedTimeUS, true
-	case lake.TypeTimeNS:
-		a.Logical, a.Converted, a.Unit = pqenc.LogicalTime, pqenc.NoConverted, pqenc.Nanos
 	case lake.TypeTimestampMS:
 		a.Converted, a.Unit = convertedMillis, pqenc.Millis
-	case lake.TypeTimestampNS:
+	case lake.TypeTimeNS, lake.TypeTimestampNS:
 		a.Converted, a.Unit = pqenc.NoConverted, pqenc.Nanos
 	case lake.TypeTimestampTZ:
 		a.UTC = true
