@@ -151,7 +151,7 @@ func newTally(r *Read, predicate expr.Predicate, t Resolved) (*tally, bool) {
 		out.rows += in.Rows
 		out.inlined = out.inlined || in.Rows > 0
 	}
-	pruned := Prune(t.Table, t.Files.Files, t.Files.Partitions, t.Snapshot, predicate)
+	pruned := Prune(t.Table, t.Files, predicate)
 	if !pruned.Decided {
 		return nil, false
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
@@ -82,7 +82,7 @@ func testState() *lake.State {
 	}}
 }
 
-func resolveAll(t testing.TB, a *planner.Analysis, files map[string]catalog.Files) ([]planner.Resolved, error) {
+func resolveAll(t testing.TB, a *planner.Analysis, files map[string]*cache.TableVersion) ([]planner.Resolved, error) {
 	t.Helper()
 	state := testState()
 	out := make([]planner.Resolved, len(a.Tables))
@@ -93,7 +93,10 @@ func resolveAll(t testing.TB, a *planner.Analysis, files map[string]catalog.File
 		}
 		out[i] = planner.Resolved{Table: tbl, Snapshot: 9}
 		if tbl != nil {
-			out[i].Files = files[tbl.Name]
+			out[i].Files = &cache.TableVersion{Table: tbl.ID, Snapshot: 9}
+			if version, ok := files[tbl.Name]; ok {
+				out[i].Files = version
+			}
 		}
 	}
 	return out, nil
@@ -172,7 +175,7 @@ func TestPlanPredicates(t *testing.T) {
 	})
 }
 
-func planOf(t testing.TB, p *planner.Planner, sql string, names []string, files map[string]catalog.Files) (*planner.Plan, error) {
+func planOf(t testing.TB, p *planner.Planner, sql string, names []string, files map[string]*cache.TableVersion) (*planner.Plan, error) {
 	t.Helper()
 	a, err := p.Analyze(context.Background(), sql)
 	if err != nil {

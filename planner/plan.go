@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -17,8 +17,8 @@ import (
 type Resolved struct {
 	Table    *lake.Table
 	Snapshot lake.SnapshotID
-	// Files holds the table's files live at Snapshot; others are ignored.
-	Files catalog.Files
+	// Files is the table's version at Snapshot; nil if Table is.
+	Files *cache.TableVersion
 }
 
 // Request is a statement to plan.
@@ -57,7 +57,7 @@ type Read struct {
 	// answer is the same if only rows for which it is true are read.
 	Filter expr.Predicate
 	Pruned
-	Inlined []catalog.Inlined
+	Inlined []cache.Inlined
 }
 
 // Native is a query that the scanner runs alone.
@@ -101,7 +101,10 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	}
 	plan := &Plan{Analysis: req.Analysis, Reads: make([]Read, len(req.Tables))}
 	for i, r := range req.Tables {
-		plan.Reads[i] = Read{Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot, Inlined: r.Files.Inlined}
+		plan.Reads[i] = Read{Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot}
+		if r.Table != nil {
+			plan.Reads[i].Inlined = r.Files.Inlined
+		}
 	}
 	s, err := p.shape(ctx, req, plan)
 	if err != nil {
@@ -228,7 +231,7 @@ func (r *Read) prune(t Resolved) {
 	if t.Table == nil {
 		return
 	}
-	r.Pruned = Prune(t.Table, t.Files.Files, t.Files.Partitions, t.Snapshot, r.Predicate)
+	r.Pruned = Prune(t.Table, t.Files, r.Predicate)
 }
 
 // Scan returns the read as a scan of its columns for the engine: every row that

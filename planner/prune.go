@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -28,29 +29,22 @@ type Pruned struct {
 	Decided bool
 }
 
-// Prune returns the row groups of the files live at snapshot that may hold rows
-// for which predicate is true; nil means all. It looks at partition values,
-// then at file statistics, then at zone maps, and opens no file. Tasks point
-// into files, which must stay as they are.
-func Prune(table *lake.Table, files []lake.DataFile, specs []lake.PartitionSpec,
-	snapshot lake.SnapshotID, predicate expr.Predicate,
-) Pruned {
+// Prune returns the row groups of a table's version that may hold rows for
+// which predicate is true; nil means all. It looks at partition values, then at
+// file statistics, then at zone maps, and opens no file. Tasks point into the
+// version.
+func Prune(table *lake.Table, version *cache.TableVersion, predicate expr.Predicate) Pruned {
 	p := pruner{
 		predicate: expr.Simplify(expr.MaskRepeated(predicate, table.Columns)),
 		types:     make(map[lake.FieldID]lake.Type),
-		specs:     make(map[lake.PartitionID]*lake.PartitionSpec, len(specs)),
+		version:   version,
 	}
 	for i := range table.Columns {
 		table.Columns[i].Walk(func(c *lake.Column) { p.types[c.ID] = c.Type })
 	}
-	for i := range specs {
-		p.specs[specs[i].ID] = &specs[i]
-	}
 	p.out.Decided = true
-	for i := range files {
-		if files[i].Live(snapshot) {
-			p.file(&files[i])
-		}
+	for _, f := range version.Files {
+		p.file(f)
 	}
 	return p.out
 }
@@ -58,7 +52,7 @@ func Prune(table *lake.Table, files []lake.DataFile, specs []lake.PartitionSpec,
 type pruner struct {
 	predicate expr.Predicate // nil matches every row
 	types     map[lake.FieldID]lake.Type
-	specs     map[lake.PartitionID]*lake.PartitionSpec
+	version   *cache.TableVersion
 	out       Pruned
 }
 
@@ -72,7 +66,8 @@ func (p *pruner) file(f *lake.DataFile) {
 	pr.FilesTotal++
 	pr.RowsTotal += f.Rows
 	pr.BytesTotal += f.Bytes
-	facts := expr.NewPartition(p.specs[f.PartitionID], f.PartitionValues, f.Rows, p.typeOf)
+	spec, _ := p.version.Partition(f.PartitionID) // nil for a file without partition
+	facts := expr.NewPartition(spec, f.PartitionValues, f.Rows, p.typeOf)
 	if f.Rows != 0 && !expr.CanMatch(p.predicate, facts) {
 		pr.FilesSkippedByPartition++
 		p.skip(f, SkippedByPartition)
