@@ -48,7 +48,7 @@ type Settings struct {
 	// CacheBytes bounds the metadata cache: table versions, zone maps, footers. Default 128 MiB.
 	CacheBytes int64 `toml:"cache_bytes"`
 	// MessageBytesMax bounds one received gRPC message. Default 256 MiB.
-	MessageBytesMax int64 `toml:"message_bytes_max"`
+	MessageBytesMax int `toml:"message_bytes_max"`
 	// DrainTimeout bounds how long a shutdown waits for running calls. Default 30 s.
 	DrainTimeout time.Duration `toml:"drain_timeout"`
 	// LogLevel is debug, info, warn or error. Default info.
@@ -142,7 +142,7 @@ func (s *Settings) Validate() error {
 		s.validateAnonymous(),
 		positive("engine_memory_bytes", s.EngineMemoryBytes),
 		positive("cache_bytes", s.CacheBytes),
-		positive("message_bytes_max", s.MessageBytesMax),
+		positive("message_bytes_max", int64(s.MessageBytesMax)),
 		positive("drain_timeout", int64(s.DrainTimeout)),
 	)
 }

@@ -1,0 +1,35 @@
+// Command flightlake serves a folder as a transactional lakehouse over Arrow
+// Flight SQL. It reads settings, builds the parts from them and runs the two
+// services until it is told to stop.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is linked.
+var version = "dev" //nolint:gochecknoglobals // the linker's -X needs a variable
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "flightlake",
+		Short:         "An Arrow Flight SQL server that turns a folder into a transactional lakehouse",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "flightlake:", err)
+		stop()
+		os.Exit(1)
+	}
+}

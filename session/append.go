@@ -1,0 +1,294 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/google/uuid"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/writer"
+)
+
+// appendAttempts bounds how often an append that met a concurrent DDL is
+// resolved against the new state and published again. Appends do not conflict
+// with each other, so more than one DDL per attempt would have to keep hitting
+// the same table.
+const appendAttempts = 10
+
+// target is the table that an append goes to: one that exists, or one that the
+// append creates.
+type target struct {
+	schema *lake.Schema
+	name   string
+	table  *lake.Table // nil if it does not exist
+	// replace drops table in the same Commit.
+	replace bool
+	columns []lake.Column
+	spec    *lake.PartitionSpec
+	path    string
+	// options of a table to be created.
+	options map[string]string
+	comment string
+}
+
+// creates reports whether the append creates its table.
+func (t *target) creates() bool { return t.table == nil || t.replace }
+
+// Ingest appends one stream of record batches to a table as one Snapshot, or
+// changes nothing. The columns of the stream are matched to the table's by
+// name.
+//
+// Errors: KindNotFound and KindExists as in.IfMissing and in.IfExists say;
+// KindInvalid if the stream does not fit the table; KindUnsupported for a type
+// that cannot be held; KindConflict if the table's columns changed meanwhile.
+func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordReader) (Update, error) {
+	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
+		return up, err
+	}
+	t, err := s.ingestTarget(ctx, in, stream)
+	if err != nil {
+		return Update{}, err
+	}
+	again := func(ctx context.Context) (*target, error) { return s.ingestTarget(ctx, in, stream) }
+	return s.append(ctx, t, appendRequest{stream: stream, token: in.Token, options: in.Options, againFunc: again})
+}
+
+// ingestTarget resolves the table of an ingest against the latest snapshot.
+func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := in.Scope.schema(in.Schema)
+	schema, ok := state.Schema(name)
+	if !ok {
+		return nil, lake.SchemaNotFound(state, name)
+	}
+	if in.Table == "" {
+		return nil, lake.Errorf(lake.KindInvalid, "the name of the table is empty")
+	}
+	table, exists := state.Table(schema.Name, in.Table)
+	t := &target{schema: schema, name: in.Table}
+	switch {
+	case !exists && in.IfMissing == MissingFails:
+		return nil, lake.TableNotFound(state, schema.Name, in.Table)
+	case exists && in.IfExists == ExistsFails:
+		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
+	case exists && in.IfExists == ExistsAppend:
+		t.appendTo(table)
+		return t, writer.CheckFit(t.columns, stream.Schema())
+	}
+	columns, err := lake.ColumnsFromArrow(stream.Schema())
+	if err != nil {
+		return nil, err
+	}
+	t.create(columns)
+	if exists {
+		t.table, t.replace = table, true
+	}
+	return t, nil
+}
+
+func (t *target) appendTo(table *lake.Table) {
+	t.table, t.name = table, table.Name
+	t.columns, t.spec, t.path = table.Columns, table.Partition, table.Path
+}
+
+func (t *target) create(columns []lake.Column) {
+	t.columns, _ = lake.AssignFieldIDs(columns)
+	t.path = t.schema.Path + tableFolder(t.name)
+}
+
+// tableFolder returns the folder of a new table's files: its name where that is
+// a plain word, an opaque one otherwise. Paths are never parsed back.
+func tableFolder(name string) string {
+	if plain, err := regexp.MatchString(`^[A-Za-z0-9_-]{1,100}$`, name); err == nil && plain {
+		return name + "/"
+	}
+	return uuid.NewString() + "/"
+}
+
+// appendRequest is what an append publishes to its target.
+type appendRequest struct {
+	stream  array.RecordReader
+	token   string
+	options map[string]string
+	// againFunc resolves the target anew after a conflict.
+	againFunc func(context.Context) (*target, error)
+}
+
+// append writes the stream and publishes it. Objects of an append that is
+// surely not published are removed before it returns.
+func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Update, error) {
+	options, err := s.writeOptions(ctx, t, r.options)
+	if err != nil {
+		return Update{}, err
+	}
+	result, err := s.writer.Write(ctx, writer.Spec{
+		Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options,
+	}, r.stream)
+	s.unstageLater(ctx, result.Gone)
+	if err != nil {
+		s.discardLater(ctx, result.Left)
+		return Update{}, err
+	}
+	if len(result.Files) == 0 && !t.creates() && r.token == "" {
+		_, head, err := s.State(ctx)
+		return Update{Snapshot: head}, err
+	}
+	published, err := s.publish(ctx, t, r, result.Files)
+	if published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate)) {
+		s.discardLater(ctx, paths(result.Files))
+	}
+	if err != nil {
+		return Update{}, err
+	}
+	return Update{Rows: published.Rows, Snapshot: published.Snapshot.ID, Replayed: published.Replayed}, nil
+}
+
+// writeOptions merges the options of the lake, the table and the call, the
+// later overriding the earlier.
+func (s *Service) writeOptions(ctx context.Context, t *target, call map[string]string) (writer.Options, error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return writer.Options{}, err
+	}
+	merged := make(map[string]string)
+	layers := []map[string]string{state.Options, t.options, call}
+	if t.table != nil && !t.replace {
+		layers[1] = t.table.Options
+	}
+	for _, layer := range layers {
+		for name, value := range layer {
+			merged[name] = value
+		}
+	}
+	return writer.ParseOptions(merged)
+}
+
+// publish commits files to the target. If a concurrent Commit changed the
+// table, the target is resolved again; the files still fit if its columns and
+// partitioning are the same.
+func (s *Service) publish(ctx context.Context, t *target, r appendRequest, files []lake.DataFile) (catalog.Result, error) {
+	for attempt := 1; ; attempt++ {
+		result, err := s.Catalog.Commit(ctx, catalog.Commit{Token: r.token, Operations: t.operations(files)})
+		retry := errors.Is(err, lake.ErrConflict) || (errors.Is(err, lake.ErrExists) && t.creates())
+		if !retry || r.againFunc == nil || attempt == appendAttempts {
+			return result, err
+		}
+		now, againErr := r.againFunc(ctx)
+		if againErr != nil {
+			return catalog.Result{}, againErr
+		}
+		if !sameShape(t, now) {
+			return catalog.Result{}, err
+		}
+		t = now
+	}
+}
+
+// operations returns what a Commit does to add files to the target.
+func (t *target) operations(files []lake.DataFile) []catalog.Operation {
+	if !t.creates() {
+		return []catalog.Operation{catalog.AddFiles{Table: t.table.ID, Begin: t.table.Begin, Files: files}}
+	}
+	create := catalog.CreateTable{
+		Schema: t.schema.Name, Name: t.name, Columns: t.columns, Path: t.path, Partition: t.spec,
+		Options: t.options, Comment: t.comment, Files: files,
+	}
+	if t.replace {
+		return []catalog.Operation{catalog.DropTable{ID: t.table.ID}, create}
+	}
+	return []catalog.Operation{create}
+}
+
+func paths(files []lake.DataFile) []string {
+	out := make([]string, len(files))
+	for i := range files {
+		out[i] = files[i].Path
+	}
+	return out
+}
+
+// unstageLater forgets staged keys that hold no object. What fails stays
+// staged, which is harmless.
+func (s *Service) unstageLater(ctx context.Context, keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if err := s.Catalog.Unstage(ctx, keys); err != nil {
+		s.Log.WarnContext(ctx, "unused keys stay staged", slog.String("error", err.Error()))
+	}
+}
+
+// discardLater removes objects even if the statement's context has ended. What
+// fails is left staged, and removed by the next Recover.
+func (s *Service) discardLater(ctx context.Context, paths []string) {
+	if len(paths) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if err := s.discard(ctx, paths); err != nil {
+		s.Log.WarnContext(ctx, "files of a failed append stay staged", slog.String("error", err.Error()))
+	}
+}
+
+// replayed answers an append whose token has been committed before.
+func (s *Service) replayed(ctx context.Context, token string) (Update, bool, error) {
+	if token == "" {
+		return Update{}, false, nil
+	}
+	result, err := s.Catalog.Outcome(ctx, token)
+	if errors.Is(err, lake.ErrNotFound) {
+		return Update{}, false, nil
+	}
+	if err != nil {
+		return Update{}, false, err
+	}
+	return Update{Rows: result.Rows, Snapshot: result.Snapshot.ID, Replayed: true}, true, nil
+}
+
+// sameShape reports whether files written for a fit b too: the columns that
+// reach the file and the partitioning are the same.
+func sameShape(a, b *target) bool {
+	if len(a.columns) != len(b.columns) || (a.spec == nil) != (b.spec == nil) {
+		return false
+	}
+	for i := range a.columns {
+		if !sameColumn(&a.columns[i], &b.columns[i]) {
+			return false
+		}
+	}
+	if a.spec == nil {
+		return true
+	}
+	if len(a.spec.Fields) != len(b.spec.Fields) {
+		return false
+	}
+	for i := range a.spec.Fields {
+		if a.spec.Fields[i] != b.spec.Fields[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func sameColumn(a, b *lake.Column) bool {
+	if a.ID != b.ID || a.Type != b.Type || a.Nullable != b.Nullable || len(a.Children) != len(b.Children) {
+		return false
+	}
+	for i := range a.Children {
+		if !sameColumn(&a.Children[i], &b.Children[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// createTable runs CREATE TABLE and CREATE TABLE AS.
+func (s *Service) createTable(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+	t, done, err := s.createTarget(ctx, sc, st)
+	if err != nil {
+		return Update{}, err
+	}
+	if done {
+		return s.unchanged(ctx)
+	}
+	if st.Query == nil {
+		columns, err := s.Executor.TableDefinition(ctx, st.DefinitionSQL(t.name))
+		if err != nil {
+			return Update{}, err
+		}
+		if err := t.define(columns, st); err != nil {
+			return Update{}, err
+		}
+		return s.commit(ctx, t.operations(nil)...)
+	}
+	return s.createTableAs(ctx, sc, st, t)
+}
+
+// createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
+func (s *Service) createTarget(ctx context.Context, sc Scope, st *sqltext.Statement) (t *target, done bool, err error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(st.Create.Sort) > 0 {
+		return nil, false, lake.Errorf(lake.KindUnsupported, "SORTED BY is not supported")
+	}
+	for name, value := range st.Create.Options {
+		if err := checkOption(name, value); err != nil {
+			return nil, false, err
+		}
+	}
+	name := st.Create.Name
+	schemaName, err := objectSchema(state, sc, name)
+	if err != nil {
+		return nil, false, err
+	}
+	schema, ok := state.Schema(schemaName)
+	if !ok {
+		return nil, false, lake.SchemaNotFound(state, schemaName)
+	}
+	t = &target{schema: schema, name: name.Name, options: st.Create.Options}
+	table, exists := state.Table(schema.Name, name.Name)
+	switch {
+	case exists && st.Create.IfNotExists:
+		return nil, true, nil
+	case exists && !st.Create.OrReplace:
+		return nil, false, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
+	case exists:
+		t.table, t.replace = table, true
+	}
+	return t, false, nil
+}
+
+// define gives the target its columns and partitioning.
+func (t *target) define(columns []lake.Column, st *sqltext.Statement) error {
+	t.create(columns)
+	if len(st.Create.Partition) == 0 {
+		return nil
+	}
+	fields, err := sqltext.ResolvePartition(st.Create.Partition, t.columns)
+	if err != nil {
+		return err
+	}
+	t.spec = &lake.PartitionSpec{Fields: fields}
+	return nil
+}
+
+func (s *Service) createTableAs(ctx context.Context, sc Scope, st *sqltext.Statement, t *target) (Update, error) {
+	query := st.Query.Of(st.Text)
+	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
+	if err != nil {
+		return Update{}, err
+	}
+	p, err := s.selectPlan(ctx, query, sc, head.ID)
+	if err != nil {
+		return Update{}, err
+	}
+	columns, err := s.resultColumns(ctx, p)
+	if err != nil {
+		return Update{}, err
+	}
+	if st.Create.Columns != nil {
+		if err := renameColumns(columns, *st.Create.Columns, st); err != nil {
+			return Update{}, err
+		}
+	}
+	if err := t.define(columns, st); err != nil {
+		return Update{}, err
+	}
+	if st.Create.NoData {
+		return s.commit(ctx, t.operations(nil)...)
+	}
+	reader, err := s.start(ctx, p)
+	if err != nil {
+		return Update{}, err
+	}
+	stream := renamed(reader, lake.ArrowSchema(t.columns))
+	defer stream.Release()
+	return s.append(ctx, t, appendRequest{stream: stream})
+}
+
+// resultColumns returns the columns of a table that holds the rows of a query,
+// each once and nullable, as CREATE TABLE AS makes them.
+func (s *Service) resultColumns(ctx context.Context, p *selectPlan) ([]lake.Column, error) {
+	if p.native() && !p.explain {
+		scan := &p.plan.Native.Scan
+		columns := make([]lake.Column, len(scan.Projection))
+		for i, id := range scan.Projection {
+			c, _ := scan.Table.Field(id)
+			columns[i] = lake.Column{Name: p.plan.Native.Names[i], Type: c.Type, Children: c.Children}
+		}
+		return asNew(columns)
+	}
+	if p.explain || p.plan.Answer != nil {
+		columns, err := lake.ColumnsFromArrow(p.schema)
+		if err != nil {
+			return nil, err
+		}
+		return asNew(columns)
+	}
+	sql, release := s.bindPlan(ctx, p)
+	defer release()
+	columns, err := s.Executor.ColumnsOfQuery(ctx, sql, p.scope.schema(""))
+	if err != nil {
+		return nil, err
+	}
+	return asNew(columns)
+}
+
+// asNew makes all columns and fields nullable and checks their names.
+func asNew(columns []lake.Column) ([]lake.Column, error) {
+	for i := range columns {
+		columns[i].Walk(func(c *lake.Column) {
+			c.Nullable = c.Name != lake.KeyName || columns[i].Type.ID != lake.TypeMap
+		})
+	}
+	_, err := lake.ColumnsFromArrow(lake.ArrowSchema(columns))
+	return columns, err
+}
+
+// renameColumns gives the columns the names of CREATE TABLE t (a, b) AS.
+func renameColumns(columns []lake.Column, list sqltext.Span, st *sqltext.Statement) error {
+	c := &sqltext.Cursor{Text: st.Text, Tokens: st.Tokens}
+	for c.Offset() < list.Start {
+		c.Pos++
+	}
+	if err := c.Expect("("); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		name, err := c.Ident("column")
+		if err != nil {
+			return err
+		}
+		if i >= len(columns) {
+			return lake.Errorf(lake.KindInvalid, "the column list names more columns than the query returns, %d", len(columns))
+		}
+		columns[i].Name = name
+		if c.Op(",") {
+			continue
+		}
+		if c.IsOp(0, ")") {
+			return nil
+		}
+		return c.Unexpected("CREATE TABLE AS takes the names of columns without types")
+	}
+}
+
+var _ array.RecordReader = (*renamedReader)(nil)

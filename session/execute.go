@@ -1,0 +1,239 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// Execute runs a statement that changes the lake, once for each row of its
+// parameters, or once without. An INSERT is one Append however many rows of
+// parameters it has.
+//
+// Errors: KindInvalid if the statement is a query or malformed; KindUnsupported,
+// naming it, for a statement that is not implemented; those of its kind.
+func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
+	texts, err := bindAll(st)
+	if err != nil {
+		return Update{}, err
+	}
+	statements := make([]*sqltext.Statement, len(texts))
+	for i, text := range texts {
+		if statements[i], err = sqltext.Classify(text); err != nil {
+			return Update{}, err
+		}
+	}
+	if len(statements) > 0 && statements[0].Kind == sqltext.KindInsert {
+		return s.insert(ctx, st.Scope, statements)
+	}
+	var total Update
+	for _, statement := range statements {
+		up, err := s.execute(ctx, st.Scope, statement)
+		if err != nil {
+			return Update{}, err
+		}
+		total.Rows += up.Rows
+		total.Snapshot = up.Snapshot
+	}
+	return total, nil
+}
+
+// isUpdate reports whether a statement changes the lake.
+//
+// Errors: KindUnsupported, naming the statement, for one that is not implemented.
+func isUpdate(st *sqltext.Statement) (bool, error) {
+	switch st.Kind {
+	case sqltext.KindQuery, sqltext.KindExplain:
+		return false, nil
+	case sqltext.KindCall:
+		return strings.EqualFold(st.Call.Name.Name, "set_option") || strings.EqualFold(st.Call.Name.Name, "ducklake_set_option"), nil
+	case sqltext.KindCreateSchema, sqltext.KindDropSchema, sqltext.KindCreateTable, sqltext.KindDropTable,
+		sqltext.KindInsert, sqltext.KindComment:
+		return true, nil
+	case sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction, sqltext.KindOther:
+	}
+	return false, refused(st)
+}
+
+// refused is the error for a statement that is known and not run.
+func refused(st *sqltext.Statement) error {
+	word, _, _ := strings.Cut(st.Name, " ")
+	switch word {
+	case "ATTACH", "DETACH", "COPY", "EXPORT", "IMPORT", "INSTALL", "LOAD", "FORCE", "PRAGMA", "SET", "RESET":
+		return lake.Errorf(lake.KindForbidden, "%s is closed to clients: it reaches the server's own files, network or settings", st.Name)
+	}
+	return lake.Errorf(lake.KindUnsupported, "%s is not supported", st.Name)
+}
+
+func (s *Service) execute(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+	switch st.Kind {
+	case sqltext.KindCreateSchema:
+		return s.createSchema(ctx, st)
+	case sqltext.KindDropSchema:
+		return s.dropSchemas(ctx, st)
+	case sqltext.KindCreateTable:
+		return s.createTable(ctx, sc, st)
+	case sqltext.KindDropTable:
+		return s.dropTables(ctx, sc, st)
+	case sqltext.KindComment:
+		return s.comment(ctx, sc, st)
+	case sqltext.KindCall:
+		return s.setOption(ctx, st)
+	case sqltext.KindQuery, sqltext.KindExplain:
+		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
+	case sqltext.KindInsert, sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction, sqltext.KindOther:
+	}
+	return Update{}, refused(st)
+}
+
+// commit publishes operations that add no rows.
+func (s *Service) commit(ctx context.Context, operations ...catalog.Operation) (Update, error) {
+	result, err := s.Catalog.Commit(ctx, catalog.Commit{Operations: operations})
+	if err != nil {
+		return Update{}, err
+	}
+	return Update{Snapshot: result.Snapshot.ID}, nil
+}
+
+// unchanged is the outcome of a statement that found nothing to do.
+func (s *Service) unchanged(ctx context.Context) (Update, error) {
+	_, head, err := s.State(ctx)
+	return Update{Snapshot: head}, err
+}
+
+// checkCatalog refuses a qualifier that is not the lake's catalog.
+func checkCatalog(name string) error {
+	if name == "" || strings.EqualFold(name, CatalogName) {
+		return nil
+	}
+	return lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the catalog is %q", name, CatalogName)
+}
+
+// objectSchema returns the schema in which a table's name lies. A two-part name
+// lake.t names the catalog, unless there is a schema of that name.
+func objectSchema(state *lake.State, sc Scope, name sqltext.ObjectName) (string, error) {
+	if err := checkCatalog(name.Catalog); err != nil {
+		return "", err
+	}
+	if name.Catalog == "" && strings.EqualFold(name.Schema, CatalogName) {
+		if _, ok := state.Schema(name.Schema); !ok {
+			return sc.schema(""), nil
+		}
+	}
+	return sc.schema(name.Schema), nil
+}
+
+func (s *Service) createSchema(ctx context.Context, st *sqltext.Statement) (Update, error) {
+	name := st.Create.Name
+	if err := checkCatalog(name.Schema); err != nil {
+		return Update{}, err
+	}
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return Update{}, err
+	}
+	if _, exists := state.Schema(name.Name); exists {
+		switch {
+		case st.Create.IfNotExists:
+			return s.unchanged(ctx)
+		case st.Create.OrReplace:
+			return s.commit(ctx, catalog.DropSchema{Name: name.Name}, catalog.CreateSchema{Name: name.Name})
+		}
+	}
+	return s.commit(ctx, catalog.CreateSchema{Name: name.Name})
+}
+
+func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Update, error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return Update{}, err
+	}
+	var operations []catalog.Operation
+	for _, name := range st.Drop.Names {
+		if err := checkCatalog(name.Schema); err != nil {
+			return Update{}, err
+		}
+		schema, ok := state.Schema(name.Name)
+		if !ok && st.Drop.IfExists {
+			continue
+		}
+		if !ok {
+			return Update{}, lake.SchemaNotFound(state, name.Name)
+		}
+		if strings.EqualFold(schema.Name, DefaultSchema) {
+			return Update{}, lake.Errorf(lake.KindState, "schema %q is the default schema and cannot be dropped", schema.Name)
+		}
+		if st.Drop.Cascade {
+			for i := range schema.Tables {
+				operations = append(operations, catalog.DropTable{ID: schema.Tables[i].ID})
+			}
+		}
+		operations = append(operations, catalog.DropSchema{Name: schema.Name})
+	}
+	if len(operations) == 0 {
+		return s.unchanged(ctx)
+	}
+	return s.commit(ctx, operations...)
+}
+
+func (s *Service) dropTables(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return Update{}, err
+	}
+	var operations []catalog.Operation
+	for _, name := range st.Drop.Names {
+		schema, err := objectSchema(state, sc, name)
+		if err != nil {
+			return Update{}, err
+		}
+		table, ok := state.Table(schema, name.Name)
+		switch {
+		case ok:
+			operations = append(operations, catalog.DropTable{ID: table.ID})
+		case !st.Drop.IfExists:
+			return Update{}, lake.TableNotFound(state, schema, name.Name)
+		}
+	}
+	if len(operations) == 0 {
+		return s.unchanged(ctx)
+	}
+	return s.commit(ctx, operations...)
+}
+
+func (s *Service) comment(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return Update{}, err
+	}
+	c := st.Comment
+	if c.OnSchema {
+		if err := checkCatalog(c.Name.Schema); err != nil {
+			return Update{}, err
+		}
+		if _, ok := state.Schema(c.Name.Name); !ok {
+			return Update{}, lake.SchemaNotFound(state, c.Name.Name)
+		}
+		return s.commit(ctx, catalog.SetComment{Schema: c.Name.Name, Text: c.Text})
+	}
+	schema, err := objectSchema(state, sc, c.Name)
+	if err != nil {
+		return Update{}, err
+	}
+	table, ok := state.Table(schema, c.Name.Name)
+	if !ok {
+		return Update{}, lake.TableNotFound(state, schema, c.Name.Name)
+	}
+	set := catalog.SetComment{Schema: table.Schema, Table: table.Name, Text: c.Text}
+	if c.Column != "" {
+		column, ok := table.Column(c.Column)
+		if !ok {
+			return Update{}, lake.Errorf(lake.KindNotFound, "table %s.%s has no column %q", table.Schema, table.Name, c.Column)
+		}
+		set.Column = column.ID
+	}
+	return s.commit(ctx, set)
+}

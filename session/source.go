@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/scanner"
+)
+
+// emptySource is a table without rows, for binding.
+type emptySource struct{ columns []lake.Column }
+
+var _ engine.TableSource = emptySource{}
+
+// Columns implements engine.TableSource.
+func (s emptySource) Columns() []lake.Column { return s.columns }
+
+// Rows implements engine.TableSource.
+func (emptySource) Rows() int64 { return 0 }
+
+// Open implements engine.TableSource.
+func (emptySource) Open(context.Context, []int) (engine.Stream, error) { return emptyStream{}, nil }
+
+type emptyStream struct{}
+
+func (emptyStream) Next(context.Context) (arrow.RecordBatch, error) { return nil, io.EOF }
+func (emptyStream) Close()                                          {}
+
+// rowsetSource feeds a rowset to the engine.
+type rowsetSource struct {
+	set *rowset
+	mem memory.Allocator
+}
+
+var _ engine.TableSource = rowsetSource{}
+
+// Columns implements engine.TableSource.
+func (s rowsetSource) Columns() []lake.Column { return s.set.columns }
+
+// Rows implements engine.TableSource.
+func (s rowsetSource) Rows() int64 { return s.set.count() }
+
+// Open implements engine.TableSource.
+func (s rowsetSource) Open(_ context.Context, projection []int) (engine.Stream, error) {
+	stream := &batchStream{}
+	for _, b := range s.set.batches {
+		stream.batches = append(stream.batches, project(b, projection))
+	}
+	if len(s.set.rows) > 0 {
+		whole := s.set.batch(s.mem)
+		defer whole.Release()
+		stream.batches = append(stream.batches, project(whole, projection))
+	}
+	return stream, nil
+}
+
+// project returns the columns of a batch with the given indices.
+func project(batch arrow.RecordBatch, projection []int) arrow.RecordBatch {
+	fields := make([]arrow.Field, len(projection))
+	columns := make([]arrow.Array, len(projection))
+	for i, p := range projection {
+		fields[i], columns[i] = batch.Schema().Field(p), batch.Column(p)
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, batch.NumRows())
+}
+
+// batchStream hands out batches, which it owns.
+type batchStream struct {
+	mu      sync.Mutex
+	batches []arrow.RecordBatch // guarded by mu
+}
+
+// Next implements engine.Stream.
+func (s *batchStream) Next(context.Context) (arrow.RecordBatch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.batches) == 0 {
+		return nil, io.EOF
+	}
+	b := s.batches[0]
+	s.batches = s.batches[1:]
+	return b, nil
+}
+
+// Close implements engine.Stream.
+func (s *batchStream) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.batches {
+		b.Release()
+	}
+	s.batches = nil
+}
+
+// scanSource feeds a pruned read of a table to the engine: its files through
+// the scanner, then its inlined rows.
+type scanSource struct {
+	scanner *scanner.Scanner
+	mem     memory.Allocator
+	catalog catalog.Catalog
+	scan    expr.Scan
+	columns []lake.Column // of scan.Projection
+	rows    int64
+}
+
+var _ engine.TableSource = (*scanSource)(nil)
+
+// Columns implements engine.TableSource.
+func (s *scanSource) Columns() []lake.Column { return s.columns }
+
+// Rows implements engine.TableSource.
+func (s *scanSource) Rows() int64 { return s.rows }
+
+// Open implements engine.TableSource.
+func (s *scanSource) Open(ctx context.Context, projection []int) (engine.Stream, error) {
+	scan := s.scan
+	scan.Projection = make([]lake.FieldID, len(projection))
+	for i, p := range projection {
+		scan.Projection[i] = s.scan.Projection[p]
+	}
+	set, err := s.scanner.Open(ctx, &scan)
+	if err != nil {
+		return nil, err
+	}
+	return &scanStream{files: set, mem: s.mem, catalog: s.catalog, scan: scan, inlined: scan.InlinedTables}, nil
+}
+
+// scanStream reads the files of a scan, then its inlined rows.
+type scanStream struct {
+	files   *scanner.Set
+	mem     memory.Allocator
+	catalog catalog.Catalog
+	scan    expr.Scan
+
+	mu      sync.Mutex
+	inlined []string           // not begun yet; guarded by mu
+	reader  array.RecordReader // of the inlined table that is being read; guarded by mu
+}
+
+// Next implements engine.Stream.
+func (s *scanStream) Next(ctx context.Context) (arrow.RecordBatch, error) {
+	batch, err := s.files.Next(ctx)
+	if !errors.Is(err, io.EOF) {
+		return batch, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if s.reader == nil {
+			if len(s.inlined) == 0 {
+				return nil, io.EOF
+			}
+			if err := s.openInlined(ctx, s.inlined[0]); err != nil {
+				return nil, err
+			}
+			s.inlined = s.inlined[1:]
+		}
+		if s.reader.Next() {
+			batch := s.reader.RecordBatch()
+			batch.Retain()
+			return batch, nil
+		}
+		err := s.reader.Err()
+		s.reader.Release()
+		s.reader = nil
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *scanStream) openInlined(ctx context.Context, name string) error {
+	rows, err := s.catalog.InlinedRows(ctx, s.scan.Table, name, s.scan.Snapshot)
+	if err != nil {
+		return err
+	}
+	defer rows.Release()
+	s.reader, err = scanner.Filtered(rows, &s.scan, s.mem)
+	return err
+}
+
+// Close implements engine.Stream.
+func (s *scanStream) Close() {
+	s.files.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reader != nil {
+		s.reader.Release()
+		s.reader = nil
+	}
+	s.inlined = nil
+}
