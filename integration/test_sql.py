@@ -111,8 +111,26 @@ def test_options_of_a_table_shape_its_files(shared, table):
 
 
 def test_an_unknown_option_is_refused_by_name(shared, table):
-    with harness.raises("invalid", "row_group_rose"):
+    with harness.raises("unsupported", "row_group_rose"):
         shared.run(f"CREATE TABLE {table} (i BIGINT) WITH (row_group_rose = 250)")
+    with harness.raises("invalid"):
+        shared.run(f"CREATE TABLE {table} (i BIGINT) WITH (row_group_rows = 'many')")
+
+
+def test_options_of_the_lake_hold_for_new_files_and_survive_a_restart(server):
+    server.run("CALL lake.set_option('row_group_rows', '100')", "CREATE TABLE t (i BIGINT)", "CREATE TABLE u (i BIGINT)")
+    server.run("CALL lake.set_option('row_group_rows', '300', table_name => 'u')")
+    server.kill()
+    server.start()
+    assert ("row_group_rows", "100", "GLOBAL") in server.rows("SELECT option_name, value, scope FROM lake.options()")
+    for name in ("t", "u"):
+        server.ingest(name, pa.table({"i": range(600)}), "append")
+    assert server.rows("SELECT DISTINCT rows FROM lake.row_groups('t')") == [(100,)]
+    assert server.rows("SELECT DISTINCT rows FROM lake.row_groups('u')") == [(300,)]
+    with harness.raises("unsupported", "nosuch"):
+        server.run("CALL lake.set_option('nosuch', '1')")
+    with harness.raises("invalid", "data_path"):
+        server.run("CALL lake.set_option('data_path', '/tmp')")
 
 
 def test_time_travel_by_version_and_timestamp(shared, table):
