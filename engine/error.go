@@ -60,6 +60,9 @@ func newError(message string) error {
 
 // kind maps DuckDB's kinds of errors to what the client can do about them.
 func (e *SQLError) kind() lake.Kind {
+	if strings.HasPrefix(e.Message, "Catalog \"") && strings.HasSuffix(e.Message, "does not exist!") {
+		return lake.KindNotFound
+	}
 	switch e.Type {
 	case "Catalog Error":
 		if strings.HasPrefix(e.Message, "Table with name") || strings.HasPrefix(e.Message, "Schema with name") ||

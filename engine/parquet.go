@@ -36,7 +36,9 @@ func ParquetRef(files []string, columns []lake.Column) string {
 // CanReadParquet reports whether DuckDB's reader, through ParquetRef, gives
 // columns of these types the values that were written. It does not for structs,
 // whose fields it matches by name and not by id, and not for types that Parquet
-// writers store in different ways.
+// writers store in different ways. Besides, a file must not go to DuckDB's reader
+// if it may have bounds for a float column chunk that holds NaN: the reader
+// trusts them and loses rows.
 func CanReadParquet(columns []lake.Column) bool {
 	for i := range columns {
 		ok := columns[i].InitialDefault == nil

@@ -157,7 +157,7 @@ func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
 		clean.Excerpt = strings.ReplaceAll(clean.Excerpt, strings.TrimSuffix(dir, "/")+"/", "")
 	}
 	kind := lake.KindOf(err)
-	if kind == lake.KindInvalid && fileError(e.Message) || e.Type == "IO Error" && missingFile(e.Message) {
+	if (kind == lake.KindInvalid || kind == lake.KindInternal) && fileError(e.Message) || e.Type == "IO Error" && missingFile(e.Message) {
 		kind = lake.KindCorrupt
 	}
 	return &lake.Error{Kind: kind, Err: &clean}
@@ -167,8 +167,17 @@ func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
 // it calls invalid input, from those about a statement.
 func fileError(message string) bool {
 	lower := strings.ToLower(message)
-	return strings.Contains(lower, "parquet") && (strings.Contains(lower, "file") || strings.Contains(lower, "corrupt") ||
-		strings.Contains(lower, "magic bytes") || strings.Contains(lower, "footer"))
+	for _, mark := range []string{"file", "footer", "corrupt", "magic bytes"} {
+		if strings.Contains(lower, "parquet") && strings.Contains(lower, mark) {
+			return true
+		}
+	}
+	for _, mark := range []string{"tprotocolexception", "decompress", "out of buffer", "dictionary page", "data page"} {
+		if strings.Contains(lower, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 func missingFile(message string) bool {

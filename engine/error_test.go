@@ -1,0 +1,85 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/lake"
+)
+
+func TestErrorsOfQueriesKeepKindHintAndPosition(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{MemoryLimitBytes: 64 << 20})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	tests := []struct {
+		sql  string
+		kind error
+		want string
+	}{
+		{"SELECT * FROM tt", lake.ErrNotFound, "Did you mean"},
+		{"SELECT * FROM nope.t", lake.ErrNotFound, "nope"},
+		{"SELECT * FROM nowhere.nope.t", lake.ErrNotFound, "nowhere"},
+		{"SELECT aa FROM t", lake.ErrInvalid, "Candidate bindings"},
+		{"SELECT\n aa FROM t", lake.ErrInvalid, "LINE 2:  aa FROM t\n         ^"},
+		{"SELECT a FROM t WHERE", lake.ErrInvalid, "syntax error"},
+		{"SELECT nofunction(1)", lake.ErrInvalid, "nofunction"},
+		{"SELECT CAST('x' AS INTEGER)", lake.ErrInvalid, "Could not convert"},
+		{"SELECT CAST(range AS TINYINT) FROM range(1000)", lake.ErrInvalid, "out of range"},
+		{"SELECT error('mine')", lake.ErrInvalid, "mine"},
+		{"SELECT 'x'::DATE + 1", lake.ErrInvalid, "date"},
+		{"SELECT 170141183460469231731687303715884105727::HUGEINT", lake.ErrInvalid, "38 digits"},
+		{"SELECT list(md5(range::VARCHAR)) FROM range(100000000)", lake.ErrExhausted, ""},
+	}
+	for _, tt := range tests {
+		_, err := query(t.Context(), x, engine.Query{SQL: tt.sql})
+		require.ErrorIs(t, err, tt.kind, "%s: %v", tt.sql, err)
+		require.ErrorContains(t, err, tt.want, tt.sql)
+	}
+	_, err := query(t.Context(), x, engine.Query{SQL: "SELECT aa FROM t", Rewritten: true})
+	require.NotContains(t, err.Error(), "LINE")
+	var e *engine.SQLError
+	require.True(t, errors.As(err, &e))
+	require.Equal(t, "Binder Error", e.Type)
+}
+
+func TestBatchesStayBelowTheirLimits(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	r, err := query(t.Context(), x, engine.Query{SQL: "SELECT range AS a FROM range(10000)", BatchRows: 1000})
+	require.NoError(t, err)
+	for _, n := range r.sizes {
+		require.LessOrEqual(t, n, int64(1000))
+	}
+	require.Len(t, r.rows, 10000)
+	// 300 rows of 100 kB, then one that is larger than a batch may be.
+	r, err = query(t.Context(), x, engine.Query{
+		SQL: "SELECT repeat('x', CASE WHEN range = 300 THEN 3000000 ELSE 100000 END) FROM range(301)", BatchBytes: 1 << 20,
+	})
+	require.NoError(t, err)
+	require.Len(t, r.rows, 301)
+	for i, n := range r.sizes {
+		require.LessOrEqual(t, n, int64(10))
+		if i == len(r.sizes)-1 {
+			require.EqualValues(t, 1, n)
+		}
+	}
+	r, err = query(t.Context(), x, engine.Query{SQL: "SELECT range AS a FROM range(300000)"})
+	require.NoError(t, err)
+	require.Less(t, len(r.sizes), 10, "chunks are gathered")
+}
+
+func TestResultsStreamInsteadOfMaterialising(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{MemoryLimitBytes: 64 << 20})
+	// 8 GB if it were materialised.
+	r, err := x.Query(t.Context(), engine.Query{SQL: "SELECT range AS a FROM range(1000000000)"})
+	require.NoError(t, err)
+	defer r.Release()
+	for range 20 {
+		require.True(t, r.Next())
+	}
+	require.NoError(t, r.Err())
+}
