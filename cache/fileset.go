@@ -1,0 +1,150 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// fileSet is the files of one or more versions of a table, sorted by ID.
+// INVARIANT: files[i] == &entries[i].file.
+type fileSet struct {
+	files   []*lake.DataFile
+	entries []*fileEntry
+	bytes   int64 // of all entries and of the slices
+	uses    int   // cached versions that have this set; guarded by Cache.mu
+}
+
+// fileEntry is one file, shared by the sets of all versions in which it is the same.
+type fileEntry struct {
+	file  lake.DataFile
+	bytes int64
+	uses  int // cached sets that hold it; guarded by Cache.mu
+}
+
+// merge returns the files that are live at snapshot: those of s, replaced or
+// removed by changes, which must ascend by ID. It returns s itself if nothing
+// changed.
+func (s *fileSet) merge(changes []lake.DataFile, snapshot lake.SnapshotID) (*fileSet, error) {
+	if len(changes) == 0 {
+		return s, nil
+	}
+	merged := make([]*fileEntry, 0, len(s.entries)+len(changes))
+	rest := s.entries
+	for i := range changes {
+		f := &changes[i]
+		if i > 0 && changes[i-1].ID >= f.ID {
+			return nil, lake.Errorf(lake.KindCorrupt, "file %d of table %d follows file %d", f.ID, f.Table, changes[i-1].ID)
+		}
+		n, found := slices.BinarySearchFunc(rest, f.ID, compareFile)
+		merged = append(merged, rest[:n]...)
+		if rest = rest[n:]; found {
+			rest = rest[1:]
+		}
+		if f.Live(snapshot) {
+			merged = append(merged, newFileEntry(f, snapshot))
+		}
+	}
+	return newFileSet(append(merged, rest...)), nil
+}
+
+func newFileSet(entries []*fileEntry) *fileSet {
+	s := &fileSet{entries: entries, files: make([]*lake.DataFile, len(entries))}
+	for i, e := range entries {
+		s.files[i] = &e.file
+		s.bytes += e.bytes
+	}
+	s.bytes += s.sliceBytes()
+	return s
+}
+
+// newFileEntry copies f, so that it does not keep the other files of its slice
+// in memory, and drops deletes that are not live.
+func newFileEntry(f *lake.DataFile, snapshot lake.SnapshotID) *fileEntry {
+	e := &fileEntry{file: *f}
+	dead := func(d lake.Delete) bool {
+		return d.Begin > snapshot || d.End != 0 && d.End <= snapshot
+	}
+	if slices.ContainsFunc(f.Deletes, dead) {
+		e.file.Deletes = slices.DeleteFunc(slices.Clone(f.Deletes), dead)
+	}
+	e.bytes = fileBytes(&e.file)
+	return e
+}
+
+func compareFile(e *fileEntry, id lake.FileID) int {
+	return cmp.Compare(e.file.ID, id)
+}
+
+// sliceBytes returns the bytes of the set without its entries.
+func (s *fileSet) sliceBytes() int64 {
+	return int64(unsafe.Sizeof(*s)) + 2*pointerBytes*int64(len(s.entries))
+}
+
+// tableLedger charges each file once, in however many versions it is, and
+// remembers which versions are cached. Its methods but cost are called with
+// Cache.mu held, which guards all of it.
+type tableLedger struct {
+	cached map[lake.TableID][]lake.SnapshotID // ascending
+}
+
+// cost implements ledger: the bytes of a version that shares nothing.
+func (l *tableLedger) cost(_ tableKey, v *TableVersion) int64 {
+	return versionBytes(v) + v.set.bytes
+}
+
+// charge implements ledger.
+func (l *tableLedger) charge(key tableKey, v *TableVersion) int64 {
+	snapshots := l.cached[key.table]
+	i, _ := slices.BinarySearch(snapshots, key.snapshot)
+	l.cached[key.table] = slices.Insert(snapshots, i, key.snapshot)
+
+	n := versionBytes(v)
+	if v.set.uses++; v.set.uses > 1 {
+		return n
+	}
+	n += v.set.sliceBytes()
+	for _, e := range v.set.entries {
+		if e.uses++; e.uses == 1 {
+			n += e.bytes
+		}
+	}
+	return n
+}
+
+// refund implements ledger.
+func (l *tableLedger) refund(key tableKey, v *TableVersion) int64 {
+	snapshots := l.cached[key.table]
+	if i, ok := slices.BinarySearch(snapshots, key.snapshot); ok {
+		snapshots = slices.Delete(snapshots, i, i+1)
+	}
+	if l.cached[key.table] = snapshots; len(snapshots) == 0 {
+		delete(l.cached, key.table)
+	}
+
+	n := versionBytes(v)
+	if v.set.uses--; v.set.uses > 0 {
+		return n
+	}
+	n += v.set.sliceBytes()
+	for _, e := range v.set.entries {
+		if e.uses--; e.uses == 0 {
+			n += e.bytes
+		}
+	}
+	return n
+}
+
+// versionBytes returns the bytes of a version without its files.
+func versionBytes(v *TableVersion) int64 {
+	n := int64(unsafe.Sizeof(*v))
+	for i := range v.Inlined {
+		n += int64(unsafe.Sizeof(v.Inlined[i])) + int64(len(v.Inlined[i].Name))
+	}
+	for i := range v.Partitions {
+		n += specBytes(&v.Partitions[i])
+	}
+	return n
+}
