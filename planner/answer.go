@@ -179,6 +179,9 @@ func deletedRows(f *lake.DataFile, snapshot lake.SnapshotID) (rows int64, ok boo
 		}
 		live++
 		rows = d.Count
+		if d.PartialMax > snapshot {
+			rows = lake.Unknown // some of its rows are deleted later
+		}
 	}
 	return rows, live == 0 || live == 1 && rows >= 0 && rows <= f.Rows
 }

@@ -102,9 +102,13 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	plan := &Plan{Analysis: req.Analysis, Reads: make([]Read, len(req.Tables))}
 	for i, r := range req.Tables {
 		plan.Reads[i] = Read{Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot}
-		if r.Table != nil {
-			plan.Reads[i].Inlined = r.Files.Inlined
+		if r.Table == nil {
+			continue
 		}
+		if r.Files == nil {
+			return nil, lake.Errorf(lake.KindInternal, "no files of table %q at snapshot %d", r.Table.Name, r.Snapshot)
+		}
+		plan.Reads[i].Inlined = r.Files.Inlined
 	}
 	s, err := p.shape(ctx, req, plan)
 	if err != nil {
