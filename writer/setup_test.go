@@ -1,6 +1,7 @@
 package writer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -20,10 +21,11 @@ import (
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/objstore/local"
+	"github.com/flightlake/flightlake/objstore/mem"
 	"github.com/flightlake/flightlake/writer"
 )
 
-// fixture is a Writer to a folder.
+// fixture is a Bucket to write to.
 type fixture struct {
 	folder string
 	bucket objstore.Bucket
@@ -32,6 +34,12 @@ type fixture struct {
 }
 
 func setup(t *testing.T) *fixture {
+	t.Helper()
+	return &fixture{bucket: mem.New(mem.Options{})}
+}
+
+// setupFolder returns a fixture whose files other programs can read.
+func setupFolder(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{folder: t.TempDir()}
 	bucket, err := local.New(f.folder)
@@ -68,15 +76,32 @@ func (f *fixture) must(t *testing.T, columns []lake.Column, batches ...arrow.Rec
 	return result.Files[0]
 }
 
+// bytes returns the content of a file.
+func (f *fixture) bytes(t *testing.T, data lake.DataFile) []byte {
+	t.Helper()
+	r, err := f.bucket.Open(t.Context(), data.Path)
+	require.NoError(t, err)
+	defer r.Close()
+	content := make([]byte, r.Size())
+	_, err = r.ReadAt(t.Context(), content, 0)
+	require.NoError(t, err)
+	return content
+}
+
+// open opens a file with arrow-go.
+func (f *fixture) open(t *testing.T, data lake.DataFile) *file.Reader {
+	t.Helper()
+	r, err := file.NewParquetReader(bytes.NewReader(f.bytes(t, data)))
+	require.NoError(t, err)
+	return r
+}
+
 // read returns all rows of a file with arrow-go.
 func (f *fixture) read(t *testing.T, data lake.DataFile) arrow.Table {
 	t.Helper()
-	r, err := file.OpenParquetFile(f.path(data), false)
+	r, err := pqarrow.NewFileReader(f.open(t, data), pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
 	require.NoError(t, err)
-	defer r.Close()
-	ar, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-	require.NoError(t, err)
-	table, err := ar.ReadTable(t.Context())
+	table, err := r.ReadTable(t.Context())
 	require.NoError(t, err)
 	return table
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/lake"
@@ -132,7 +131,7 @@ func TestEveryTypeIsReadBackByDuckLake(t *testing.T) {
 	t.Parallel()
 	python(t)
 	columns, rows := allTypes(t)
-	f := setup(t)
+	f := setupFolder(t)
 	data := f.must(t, columns, rows)
 	var definition []string
 	for i := range columns {
@@ -156,7 +155,7 @@ func TestNestedTypesAreReadBackByDuckLake(t *testing.T) {
 	for name, c := range nestedCases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := setup(t)
+			f := setupFolder(t)
 			columns := number(c.column)
 			data := f.must(t, columns, batch(t, lake.ArrowSchema(columns), c.rows))
 			var got [][]*string
@@ -200,9 +199,7 @@ func TestFieldIDsAreOnEveryNodeOfDuckLake(t *testing.T) {
 	f := setup(t)
 	columns := number(c.column)
 	data := f.must(t, columns, batch(t, lake.ArrowSchema(columns), c.rows))
-	r, err := file.OpenParquetFile(f.path(data), false)
-	require.NoError(t, err)
-	defer r.Close()
+	r := f.open(t, data)
 	root := r.MetaData().Schema.Root()
 	require.Equal(t, `map 1|key_value -1|key 2|value 3|list -1|element 4`, strings.Join(fieldIDs(root.Field(0), "map"), "|"))
 	require.Empty(t, r.MetaData().KeyValueMetadata())
