@@ -45,6 +45,9 @@ func Take(batch arrow.RecordBatch, rows []int32, mem memory.Allocator) (arrow.Re
 // takeData gathers rows, relative to the offset of data, into new buffers.
 func takeData(data arrow.ArrayData, rows []int32, mem memory.Allocator) (arrow.ArrayData, error) {
 	dt := data.DataType()
+	if len(rows) == 0 { // the buffers of an empty array may be absent
+		return emptyData(dt, mem), nil
+	}
 	storage := dt
 	if ext, ok := dt.(arrow.ExtensionType); ok {
 		storage = ext.StorageType()
@@ -94,6 +97,15 @@ func takeData(data arrow.ArrayData, rows []int32, mem memory.Allocator) (arrow.A
 		return nil, lake.Errorf(lake.KindInternal, "rows of Arrow type %s cannot be selected", dt)
 	}
 	return array.NewData(dt, len(rows), buffers, children, nulls, 0), nil
+}
+
+func emptyData(dt arrow.DataType, mem memory.Allocator) arrow.ArrayData {
+	b := array.NewBuilder(mem, dt)
+	defer b.Release()
+	arr := b.NewArray()
+	defer arr.Release()
+	arr.Data().Retain()
+	return arr.Data()
 }
 
 // takeStructChild gathers from a child of a struct, to which the struct's
