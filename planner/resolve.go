@@ -25,7 +25,7 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 		return nil, lake.Errorf(lake.KindUnsupported, "view %q: reading views is not supported", name)
 	}
 	switch {
-	case ref.System || ref.candidate || ref.Metadata:
+	case ref.System || ref.Metadata, ref.candidate && !ref.fileLike():
 		return nil, nil //nolint:nilnil // no table is an answer: the reference is not one of the lake
 	case ref.Quoted:
 		return nil, lake.Errorf(lake.KindForbidden, "%s: reading files of the server is closed to clients", lake.QuoteLiteral(ref.Name))
@@ -34,6 +34,10 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	}
 	return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist%s", ref.String(), nearHint(state, defaultSchema, ref))
 }
+
+// fileLike reports whether DuckDB may take the name of a table that does not
+// exist for a file.
+func (r TableRef) fileLike() bool { return r.Quoted || strings.ContainsAny(r.Name, "./:\\") }
 
 func find(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, bool) {
 	if defaultSchema == "" {

@@ -29,6 +29,7 @@ type tokenScan struct {
 	analysis *Analysis
 	c        *sqltext.Cursor
 	ctes     *scope
+	prefix   string // alias in front of the table that comes next
 }
 
 // commonTables notes the names in front of AS (, wherever they are defined.
@@ -82,9 +83,14 @@ func (s *tokenScan) run() {
 			expect, inFrom[top] = true, true
 		case t.Kind == sqltext.TokenWord && clauseBegins(strings.ToUpper(c.Of(t))):
 			expect, inFrom[top] = false, false
-		case expect && (t.Kind == sqltext.TokenWord || t.Kind == sqltext.TokenQuoted):
+		case expect && c.IsOp(1, ":"): // FROM alias: table
+			s.prefix = sqltext.IdentName(c.Of(t))
+			c.Pos += 2
+			continue
+		case expect && t.Kind <= sqltext.TokenString:
 			expect = false
 			s.reference()
+			s.prefix = ""
 			continue
 		default:
 			expect = false
@@ -95,7 +101,7 @@ func (s *tokenScan) run() {
 
 func tableFollows(word string) bool {
 	switch word {
-	case "FROM", "JOIN", "PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "TABLE", "DESCRIBE", "SUMMARIZE", "LATERAL":
+	case "FROM", "JOIN", "PIVOT", "UNPIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "TABLE", "DESCRIBE", "SHOW", "SUMMARIZE", "LATERAL":
 		return true
 	}
 	return false
@@ -104,7 +110,7 @@ func tableFollows(word string) bool {
 func clauseBegins(word string) bool {
 	switch word {
 	case "SELECT", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ON", "USING", "WINDOW", "QUALIFY",
-		"UNION", "EXCEPT", "INTERSECT", "FETCH", "SAMPLE", "TABLESAMPLE", "VALUES", "INTO":
+		"UNION", "EXCEPT", "INTERSECT", "FETCH", "SAMPLE", "TABLESAMPLE", "VALUES", "INTO", "WITH":
 		return true
 	}
 	return false
@@ -114,25 +120,43 @@ func clauseBegins(word string) bool {
 func aliasEnds(word string) bool {
 	switch word {
 	case "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "SEMI", "ANTI", "ASOF", "POSITIONAL",
-		"AT", "PIVOT", "UNPIVOT", "FOR", "WITH", "AS", "PIVOT_WIDER", "PIVOT_LONGER":
+		"AT", "PIVOT", "UNPIVOT", "FOR", "AS", "PIVOT_WIDER", "PIVOT_LONGER":
 		return true
 	}
 	return clauseBegins(word)
 }
 
-func (s *tokenScan) reference() {
-	c := s.c
-	start := c.Pos
+// tableParts consumes the name of a table, which may be a string, and returns
+// its parts; nil if there is none.
+func tableParts(c *sqltext.Cursor) []string {
+	if t, ok := c.Peek(0); ok && t.Kind == sqltext.TokenString {
+		name, _, ok := tableName(c)
+		if !ok {
+			return nil
+		}
+		return []string{name}
+	}
 	var parts []string
 	for {
 		part, err := c.Ident("table")
 		if err != nil {
-			return
+			return nil
 		}
 		parts = append(parts, part)
 		if !c.Op(".") {
-			break
+			return parts
 		}
+	}
+}
+
+// reference reads a table, or a function, where one is expected.
+func (s *tokenScan) reference() {
+	c := s.c
+	start := c.Pos
+	parts := tableParts(c)
+	if parts == nil {
+		c.Pos = start + 1
+		return
 	}
 	if c.IsOp(0, "(") {
 		s.tableFunction(start, parts)
@@ -142,7 +166,7 @@ func (s *tokenScan) reference() {
 		return
 	}
 	end := c.Pos
-	ref := TableRef{Name: parts[len(parts)-1], candidate: true}
+	ref := TableRef{Name: parts[len(parts)-1], Alias: s.prefix, candidate: true}
 	if len(parts) > 1 {
 		ref.Schema = parts[len(parts)-2]
 	}
@@ -150,7 +174,7 @@ func (s *tokenScan) reference() {
 		ref.Catalog = parts[0]
 	}
 	c.Words("AS")
-	if t, ok := c.Peek(0); ok && (t.Kind == sqltext.TokenQuoted || t.Kind == sqltext.TokenWord && !aliasEnds(strings.ToUpper(c.Of(t)))) {
+	if t, ok := c.Peek(0); ref.Alias == "" && ok && (t.Kind == sqltext.TokenQuoted || t.Kind == sqltext.TokenWord && !aliasEnds(strings.ToUpper(c.Of(t)))) {
 		ref.Alias = sqltext.IdentName(c.Of(t))
 		s.analysis.names[strings.ToLower(ref.Alias)] = true
 		if c.IsOp(1, "(") {
