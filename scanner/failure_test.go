@@ -1,0 +1,320 @@
+package scanner_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
+	"github.com/flightlake/flightlake/scanner"
+)
+
+// sample is a file of n rows in row groups of 100.
+func sample(t tester, n int) (bucket, []lake.Column, *lake.DataFile, []byte) {
+	t.Helper()
+	columns := []lake.Column{column(1, "a", lake.TypeInt64), column(2, "s", lake.TypeVarchar), column(3, "l", lake.TypeList, column(4, "element", lake.TypeInt32))}
+	var rows []string
+	for i := range 100 {
+		rows = append(rows, fmt.Sprintf(`{"a":%d,"s":"%s","l":[%d,null]}`, i, strings.Repeat("x", i), i))
+	}
+	batch := fromJSON(t, memory.DefaultAllocator, columns, "["+strings.Join(rows, ",")+"]")
+	defer batch.Release()
+	labeled := relabeled(batch, withIDs(batch.Schema(), columns))
+	defer labeled.Release()
+	batches := make([]arrow.RecordBatch, max(n/100, 1))
+	for i := range batches {
+		batches[i] = labeled
+	}
+	data := encode(t, batches...)
+	store := newBucket()
+	store.put(t, "f.parquet", data)
+	return store, columns, &lake.DataFile{Path: "f.parquet", Rows: int64(100 * len(batches)), Bytes: int64(len(data))}, data
+}
+
+func TestBadFilesAreNamed(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, text string
+		kind       error
+		change     func(store bucket, f *lake.DataFile, data []byte)
+	}{
+		{"missing", "the object is missing", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Path = "gone.parquet" }},
+		{"size differs", "the catalog says", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Bytes++ }},
+		{"rows differ", "the catalog says 101", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Rows++ }},
+		{"row group that is not there", "row groups", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.RowGroups = []lake.RowGroup{{Index: 7}} }},
+		{"encrypted", "encrypted", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Encrypted = true }},
+		{"mapped", "mapping", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.MappingID = 3 }},
+		{"outside", "outside", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Absolute = true }},
+		{"not Parquet", "does not end", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, _ []byte) {
+			store.put(t, "text", []byte("a,b,c\n1,2,3\n"))
+			f.Path, f.Bytes = "text", 12
+		}},
+		{"empty", "0 bytes", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, _ []byte) {
+			store.put(t, "empty", nil)
+			f.Path, f.Bytes = "empty", 0
+		}},
+		{"cut off", "", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, data []byte) {
+			store.put(t, "cut", data[len(data)/2:])
+			f.Path, f.Bytes = "cut", 0
+		}},
+		{"footer longer than the file", "does not fit", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, _ []byte) {
+			store.put(t, "long", []byte("PAR1\xff\xff\xff\x0fPAR1"))
+			f.Path, f.Bytes = "long", 0
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+			defer alloc.AssertSize(t, 0)
+			store, columns, file, data := sample(t, 100)
+			c.change(store, file, data)
+			err := scanError(t, store, alloc, scanOf(columns, file))
+			require.ErrorIs(t, err, c.kind)
+			require.ErrorContains(t, err, c.text)
+			require.ErrorContains(t, err, `data file `+file.Path+` of table "t"`)
+		})
+	}
+}
+
+// TestFlippedBytesNeverPanic checks that a file of which some bytes are wrong
+// gives an error of the right kind, or rows: never a panic or a leak.
+func TestFlippedBytesNeverPanic(t *testing.T) {
+	t.Parallel()
+	_, columns, file, data := sample(t, 200)
+	rapid.Check(t, func(t *rapid.T) {
+		alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+		bad := append([]byte{}, data...)
+		for range rapid.IntRange(1, 4).Draw(t, "flips") {
+			bad[rapid.IntRange(0, len(bad)-1).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "mask"))
+		}
+		store := newBucket()
+		store.put(t, file.Path, bad)
+		if err := scanError(t, store, alloc, scanOf(columns, file)); err != nil {
+			require.Contains(t, []lake.Kind{lake.KindCorrupt, lake.KindUnsupported}, lake.KindOf(err), "%v", err)
+		}
+	})
+}
+
+func TestFooterIsReadAtOnceOrAgain(t *testing.T) {
+	t.Parallel()
+	store, columns, file, data := sample(t, 100)
+	for _, footer := range []int64{0, 1, 9, int64(len(data)), 1 << 40} {
+		file.FooterBytes = footer
+		require.NoError(t, scanError(t, store, memory.DefaultAllocator, scanOf(columns, file)))
+	}
+}
+
+// slowBucket counts reads and blocks them, until the context ends, after some.
+type slowBucket struct {
+	objstore.Bucket
+	left  atomic.Int64
+	reads atomic.Int64
+}
+
+type slowReader struct {
+	objstore.Reader
+	bucket *slowBucket
+}
+
+func (b *slowBucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+	r, err := b.Bucket.Open(ctx, key)
+	return slowReader{r, b}, err
+}
+
+func (r slowReader) ReadAt(ctx context.Context, p []byte, offset int64) (int, error) {
+	r.bucket.reads.Add(1)
+	if r.bucket.left.Add(-1) < 0 {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return r.Reader.ReadAt(ctx, p, offset)
+}
+
+func TestCancelledScanEnds(t *testing.T) {
+	t.Parallel()
+	alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer alloc.AssertSize(t, 0)
+	store, columns, file, _ := sample(t, 1000)
+	slow := &slowBucket{Bucket: store}
+	slow.left.Store(4)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	r, err := scanner.New(slow, alloc, scanner.Options{}).Scan(ctx, scanOf(columns, file))
+	require.NoError(t, err)
+	defer r.Release()
+	for r.Next() {
+	}
+	require.ErrorIs(t, r.Err(), context.DeadlineExceeded)
+}
+
+func TestReleaseEndsAScanThatIsStuck(t *testing.T) {
+	t.Parallel()
+	alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer alloc.AssertSize(t, 0)
+	store, columns, file, _ := sample(t, 1000)
+	slow := &slowBucket{Bucket: store}
+	slow.left.Store(3)
+	r, err := scanner.New(slow, alloc, scanner.Options{}).Scan(context.Background(), scanOf(columns, file))
+	require.NoError(t, err)
+	require.True(t, r.Next())
+	r.Release()
+}
+
+func TestConsumerOfASetStopsWaiting(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 100)
+	slow := &slowBucket{Bucket: store}
+	set, err := scanner.New(slow, nil, scanner.Options{}).Open(context.Background(), scanOf(columns, file))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err = set.Next(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	set.Close()
+	set.Close()
+	_, err = set.Next(context.Background())
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// TestLimitReadsLittle has 50 row groups of which one is enough.
+func TestLimitReadsLittle(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 5000)
+	counting := &slowBucket{Bucket: store}
+	counting.left.Store(1 << 40)
+	scan := scanOf(columns, file)
+	scan.Limit = 10
+	r, err := scanner.New(counting, nil, scanner.Options{}).Scan(context.Background(), scan)
+	require.NoError(t, err)
+	require.True(t, r.Next())
+	require.Equal(t, int64(10), r.RecordBatch().NumRows())
+	require.False(t, r.Next())
+	require.NoError(t, r.Err())
+	r.Release()
+	require.Less(t, counting.reads.Load(), int64(25))
+}
+
+// TestFilterSkipsColumnsOfGroupsWithoutMatch counts the bytes that are read.
+func TestFilterSkipsColumnsOfGroupsWithoutMatch(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 1000)
+	counting := &slowBucket{Bucket: store}
+	counting.left.Store(1 << 40)
+	scan := scanOf(columns, file)
+	scan.Residual = expr.Compare{Field: 1, Type: lake.Type{ID: lake.TypeInt64}, Op: expr.OpGreater, Value: lake.Value{Int: 1000}}
+	r, err := scanner.New(counting, nil, scanner.Options{}).Scan(context.Background(), scan)
+	require.NoError(t, err)
+	require.False(t, r.Next())
+	r.Release()
+	require.Equal(t, int64(11), counting.reads.Load(), "the footer, and one column of ten row groups")
+}
+
+// peak is an allocator that remembers the most bytes in use.
+type peak struct {
+	memory.Allocator
+	used, most atomic.Int64
+}
+
+func (p *peak) add(n int) {
+	used := p.used.Add(int64(n))
+	for most := p.most.Load(); used > most && !p.most.CompareAndSwap(most, used); most = p.most.Load() {
+	}
+}
+
+func (p *peak) Allocate(n int) []byte {
+	p.add(n)
+	return p.Allocator.Allocate(n)
+}
+
+func (p *peak) Reallocate(n int, b []byte) []byte {
+	p.add(n - len(b))
+	return p.Allocator.Reallocate(n, b)
+}
+
+func (p *peak) Free(b []byte) {
+	p.add(-len(b))
+	p.Allocator.Free(b)
+}
+
+func TestSlowConsumerBoundsReadAhead(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 20_000)
+	const budget = 64 << 10
+	alloc := &peak{Allocator: memory.NewGoAllocator()}
+	s := scanner.New(store, alloc, scanner.Options{ReadAheadBytes: budget, Workers: 4})
+	for _, ordered := range []bool{true, false} {
+		set, err := s.Open(context.Background(), scanOf(columns, file))
+		require.NoError(t, err)
+		next := func() bool {
+			b, err := set.Next(context.Background())
+			if err == nil {
+				b.Release()
+			}
+			return err == nil
+		}
+		if ordered {
+			r, err := s.Scan(context.Background(), scanOf(columns, file))
+			require.NoError(t, err)
+			defer r.Release()
+			next = r.Next
+		}
+		for range 3 {
+			require.True(t, next())
+			time.Sleep(5 * time.Millisecond) // gives the workers time to run ahead too far
+		}
+		for next() {
+		}
+		set.Close()
+	}
+	// What is in hand, plus what four workers are decoding: about 10 KiB a row group.
+	require.Less(t, alloc.most.Load(), int64(8*budget))
+}
+
+func TestScanRefusesWhatTheTableLacks(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 100)
+	scan := scanOf(columns, file)
+	scan.Projection = []lake.FieldID{99}
+	require.ErrorIs(t, scanError(t, store, memory.DefaultAllocator, scan), lake.ErrInvalid)
+	scan.Projection = nil
+	scan.Residual = expr.IsNull{Field: 99}
+	require.ErrorIs(t, scanError(t, store, memory.DefaultAllocator, scan), lake.ErrInvalid)
+	scan.Residual = expr.Opaque{Text: "f(a)"}
+	require.ErrorIs(t, scanError(t, store, memory.DefaultAllocator, scan), lake.ErrUnsupported)
+}
+
+func TestPoolReusesZeroedBuffers(t *testing.T) {
+	t.Parallel()
+	p := scanner.NewPool()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 100_000).Draw(t, "n")
+		b := p.Allocate(n)
+		require.Len(t, b, n)
+		m := rapid.IntRange(0, 200_000).Draw(t, "m")
+		for i := range b {
+			require.Zero(t, b[i])
+			b[i] = 0xFF
+		}
+		b = p.Reallocate(m, b)
+		require.Len(t, b, m)
+		for i := n; i < m; i++ {
+			require.Zero(t, b[i])
+		}
+		for i := range min(n, m) {
+			require.Equal(t, byte(0xFF), b[i])
+		}
+		p.Free(b)
+	})
+}
