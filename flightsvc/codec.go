@@ -73,7 +73,8 @@ func (o *outgoing) marshal() mem.BufferSlice {
 
 // incoming decodes a FlightData so that its body is copied once, from the
 // transport's frames to memory of its own, which the record batches then refer
-// to; gRPC's codec copies it twice (measured: 1.0 to 0.5 s of a core for each GB).
+// to; gRPC's codec copies it twice (measured: 0.45 s of a core
+// for each GB instead of 0.9).
 // It reports false, with fd unchanged, for what is not laid out as usual.
 func incoming(data mem.BufferSlice, fd *flight.FlightData) bool {
 	r := data.Reader()

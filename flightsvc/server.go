@@ -30,8 +30,10 @@ const (
 	// The windows let a client have this much of an ingest under way; see
 	// docs of Options.WindowBytes.
 	defaultWindowBytes = 8 << 20
-	writeBufferBytes   = 256 << 10
-	readBufferBytes    = 256 << 10
+	// Large writes save system calls in an export; the buffer is lent to a
+	// connection while it writes. The read buffer stays with an idle connection.
+	writeBufferBytes = 256 << 10
+	readBufferBytes  = 64 << 10
 
 	keepaliveIdle    = 60 * time.Second
 	keepaliveTimeout = 20 * time.Second
@@ -123,6 +125,7 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		grpc.StaticStreamWindowSize(s.opts.WindowBytes),
 		grpc.StaticConnWindowSize(2 * s.opts.WindowBytes),
 		grpc.WriteBufferSize(writeBufferBytes),
+		grpc.SharedWriteBuffer(true),
 		grpc.ReadBufferSize(readBufferBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveIdle, Timeout: keepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingIntervalMin, PermitWithoutStream: true}),

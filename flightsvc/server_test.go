@@ -2,7 +2,10 @@ package flightsvc
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -84,6 +88,29 @@ func TestDrain(t *testing.T) {
 		require.NoError(t, <-served, c.name)
 		require.NoError(t, client.Close())
 	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewUnstartedServer(nil) // for its certificate
+	site.StartTLS()
+	defer site.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(site.Certificate())
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	s := New(newFake(memory.DefaultAllocator), Options{TLS: &tls.Config{Certificates: site.TLS.Certificates, MinVersion: tls.VersionTLS12}})
+	go func() { served <- s.Serve(ctx, lis) }()
+	creds := credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	client, err := flightsql.NewClient(lis.Addr().String(), nil, nil, grpc.WithTransportCredentials(creds))
+	require.NoError(t, err)
+	_, err = client.ExecuteUpdate(t.Context(), "UPDATE t")
+	require.NoError(t, err)
+	require.NoError(t, client.Close())
+	stop()
+	require.NoError(t, <-served)
 }
 
 func TestServeFailsOnAClosedListener(t *testing.T) {

@@ -251,7 +251,7 @@ func TestClientThatLeavesEndsTheStream(t *testing.T) {
 	// The clean-up of setup waits for the handler and checks its memory.
 }
 
-func TestSchemaResultOfOrdinaryReaders(t *testing.T) {
+func TestKeyIsRandomByDefault(t *testing.T) {
 	t.Parallel()
 	s := New(newFake(memory.DefaultAllocator), Options{})
 	require.NotEmpty(t, s.seals.key, "an empty key would let anybody forge tickets")
