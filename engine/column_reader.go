@@ -56,17 +56,20 @@ func newColumnReader(t *valueType, mem memory.Allocator) columnReader {
 	return &fixedReader{readerBase: base, data: growing{mem: mem}, width: width, convert: convert}
 }
 
-// growing is a byte buffer that doubles when it is full.
+// growing is a byte buffer that doubles when it is full. It begins with the
+// size that it had when it was last finished.
 type growing struct {
-	mem memory.Allocator
-	buf *memory.Buffer
-	n   int
+	mem  memory.Allocator
+	buf  *memory.Buffer
+	n    int
+	last int
 }
 
 // extend appends n bytes, whose content is undefined, and returns them.
 func (g *growing) extend(n int) []byte {
 	if g.buf == nil {
 		g.buf = memory.NewResizableBuffer(g.mem)
+		g.buf.Reserve(g.last)
 	}
 	need := g.n + n
 	if need > g.buf.Cap() {
@@ -83,7 +86,7 @@ func (g *growing) finish() *memory.Buffer {
 	if buf == nil {
 		buf = memory.NewResizableBuffer(g.mem)
 	}
-	g.buf, g.n = nil, 0
+	g.buf, g.n, g.last = nil, 0, g.n
 	return buf
 }
 

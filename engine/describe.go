@@ -26,18 +26,11 @@ type Description struct {
 //
 // Errors: those of Query.
 func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Description, error) {
-	c, err := x.take(ctx, schema)
+	s, done, err := x.bind(ctx, sql, schema)
 	if err != nil {
 		return nil, err
 	}
-	defer x.pool.put(c)
-	stop := watch(ctx, c)
-	defer stop()
-	s, err := c.prepare(sql)
-	if err != nil {
-		return nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
-	}
-	defer s.close()
+	defer done()
 	d := &Description{Kind: s.kind, Params: s.params()}
 	if s.unknown() {
 		return d, nil
@@ -48,6 +41,28 @@ func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Descripti
 	}
 	d.Result = arrow.NewSchema(fields, nil)
 	return d, nil
+}
+
+// bind prepares a statement on a connection of its own; the caller calls done.
+func (x *Executor) bind(ctx context.Context, sql, schema string) (s *statement, done func(), err error) {
+	c, err := x.take(ctx, schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := watch(ctx, c)
+	if err = c.exec("BEGIN TRANSACTION READ ONLY"); err == nil {
+		s, err = c.prepare(sql)
+	}
+	if err != nil {
+		stop()
+		x.finish(c)
+		return nil, nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
+	}
+	return s, func() {
+		s.close()
+		stop()
+		x.finish(c)
+	}, nil
 }
 
 // unknown reports whether DuckDB puts off binding the statement until its
@@ -80,18 +95,11 @@ func (s *statement) params() []arrow.Field {
 //
 // Errors: those of Describe; KindUnsupported for a type that a table cannot hold.
 func (x *Executor) ColumnsOfQuery(ctx context.Context, sql, schema string) ([]lake.Column, error) {
-	c, err := x.take(ctx, schema)
+	s, done, err := x.bind(ctx, sql, schema)
 	if err != nil {
 		return nil, err
 	}
-	defer x.pool.put(c)
-	stop := watch(ctx, c)
-	defer stop()
-	s, err := c.prepare(sql)
-	if err != nil {
-		return nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
-	}
-	defer s.close()
+	defer done()
 	columns := make([]lake.Column, len(s.types))
 	for i := range s.types {
 		if s.text[i] {

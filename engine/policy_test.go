@@ -60,7 +60,9 @@ func TestStatementsThatAreNoQueriesAreRefusedByName(t *testing.T) {
 		{"SELECT 1\x00", lake.ErrInvalid},
 		{"SELEC 1", lake.ErrInvalid},
 		{"SELECT ?", lake.ErrInvalid},
-		{"PIVOT t ON b USING sum(a)", lake.ErrUnsupported},
+		{"EXPLAIN PIVOT t ON b USING sum(a)", lake.ErrUnsupported},
+		{"PIVOT t ON b USING sum(a); DROP TABLE t", lake.ErrInvalid},
+		{"PIVOT t ON b USING sum(a); CREATE TABLE x (a INTEGER)", lake.ErrInvalid},
 	}
 	for _, tt := range tests {
 		_, err := query(t.Context(), x, engine.Query{SQL: tt.sql})

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/engine"
 )
@@ -53,4 +54,18 @@ func TestQueryReturnsEveryTypeNormalised(t *testing.T) {
 		assert.Equal(t, tt.wantType, r.schema.Field(0).Type.String(), tt.sql)
 		assert.Equal(t, [][]string{{tt.want}}, r.rows, tt.sql)
 	}
+}
+
+func TestPivotFindsItsColumnsInTheRows(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{ConnectionsMax: 1})
+	s := sourceOf(t, x, "FROM (VALUES (1, 'x'), (2, 'y'), (3, 'x')) AS v(a, b)")
+	ref, release := x.Register(t.Context(), s)
+	defer release()
+	for range 2 {
+		r := mustQuery(t, x, "PIVOT "+ref+" ON b USING sum(a)")
+		require.Equal(t, "x: type=decimal(38, 0), nullable y: type=decimal(38, 0), nullable", fieldsText(r.schema.Fields()))
+		require.Equal(t, [][]string{{"4", "2"}}, r.rows)
+	}
+	require.Empty(t, mustQuery(t, x, "SELECT type_name FROM duckdb_types() WHERE NOT internal").rows, "nothing is left behind")
 }

@@ -19,7 +19,8 @@ type statement struct {
 	text []bool
 }
 
-// prepare parses and binds one query.
+// prepare parses and binds one query. The caller began a transaction, which it
+// rolls back.
 //
 // Errors: those of checkFirstWord and checkType; KindInvalid for several
 // statements; DuckDB's.
@@ -39,11 +40,19 @@ func (c *connection) prepare(sql string) (*statement, error) {
 		}
 		return nil, lake.Errorf(lake.KindInvalid, "the statement is empty")
 	}
-	if count > 1 {
-		return nil, manyStatementsError(sql, int(count))
+	// DuckDB turns a PIVOT without a list of values into statements that make an
+	// ENUM of the values first. No client's text begins with a CREATE.
+	if count > 1 && leadingWords(sql)[0] == "EXPLAIN" {
+		return nil, lake.Errorf(lake.KindUnsupported, "EXPLAIN of several statements, or of a PIVOT that does not list the values "+
+			"of its columns, as in ON column IN ('a', 'b')")
+	}
+	for i := range count - 1 {
+		if err := c.makePivotType(extracted, i, count); err != nil {
+			return nil, err
+		}
 	}
 	s := &statement{}
-	if duckdb.PrepareExtractedStatement(c.conn, extracted, 0, &s.prepared) == duckdb.StateError {
+	if duckdb.PrepareExtractedStatement(c.conn, extracted, count-1, &s.prepared) == duckdb.StateError {
 		defer duckdb.DestroyPrepare(&s.prepared)
 		return nil, newError(duckdb.PrepareError(s.prepared))
 	}
@@ -56,13 +65,27 @@ func (c *connection) prepare(sql string) (*statement, error) {
 	return s, nil
 }
 
-// manyStatementsError tells a PIVOT, which DuckDB runs as several statements,
-// from several statements.
-func manyStatementsError(sql string, count int) error {
-	if word := leadingWords(sql)[0]; strings.HasPrefix(word, "PIVOT") || !strings.Contains(strings.TrimRight(sql, "; \t\r\n"), ";") {
-		return lake.Errorf(lake.KindUnsupported, "PIVOT needs the values of its columns to be listed, as in ON column IN ('a', 'b')")
+// makePivotType runs one of the first statements of a PIVOT. What it makes is
+// temporary, and ends with the transaction.
+//
+// Errors: KindInvalid if it is another statement: the client sent several.
+func (c *connection) makePivotType(extracted duckdb.ExtractedStatements, i, count duckdb.IdxT) error {
+	var prepared duckdb.PreparedStatement
+	defer duckdb.DestroyPrepare(&prepared)
+	if duckdb.PrepareExtractedStatement(c.conn, extracted, i, &prepared) == duckdb.StateError {
+		return newError(duckdb.PrepareError(prepared))
 	}
-	return lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+	switch duckdb.PreparedStatementType(prepared) {
+	case duckdb.StatementTypeCreate:
+	default:
+		return lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+	}
+	var res duckdb.Result
+	defer duckdb.DestroyResult(&res)
+	if duckdb.ExecutePrepared(prepared, &res) == duckdb.StateError {
+		return newError(duckdb.ResultError(&res))
+	}
+	return nil
 }
 
 func (s *statement) close() { duckdb.DestroyPrepare(&s.prepared) }
