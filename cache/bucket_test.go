@@ -131,6 +131,17 @@ func TestDeletedObjectDoesNotComeBack(t *testing.T) {
 	require.Equal(t, "other", readRange(t, b, "k", 2, 5))
 }
 
+func TestFooterOfAnObjectThatWasReplacedIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := setupBucket(cache.BucketOptions{TailBytes: 4})
+	for _, content := range []string{"0123456789", "abcdefghij"} {
+		require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte(content)))
+		require.Equal(t, content[9:], readRange(t, b, "k", 9, 1))
+		require.Equal(t, content[2:6], readRange(t, b, "k", 2, 4))
+		require.NoError(t, b.Delete(t.Context(), "k"))
+	}
+}
+
 func TestDeleteWhoseReplyIsLostForgetsTheEnd(t *testing.T) {
 	t.Parallel()
 	f := fault.New(mem.New(mem.Options{}), fault.Options{})

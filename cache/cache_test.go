@@ -3,9 +3,9 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -93,103 +93,104 @@ func TestErrorsAreNotCached(t *testing.T) {
 
 func TestPanicOfALoadReleasesThoseWhoWait(t *testing.T) {
 	t.Parallel()
-	c, l := newCache(2), &loader{}
-	entered, release := make(chan struct{}), make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		defer func() { _ = recover() }()
-		_, _ = c.Get(t.Context(), 1, func(context.Context) (int64, error) {
-			close(entered)
-			<-release
-			panic("a broken loader")
-		})
+	synctest.Test(t, func(t *testing.T) {
+		c, l := newCache(2), &loader{}
+		release := make(chan struct{})
+		var recovered any
+		go func() {
+			defer func() { recovered = recover() }()
+			_, _ = c.Get(t.Context(), 1, func(context.Context) (int64, error) {
+				<-release
+				panic("a broken loader")
+			})
+		}()
+		synctest.Wait()
+		var waiter int64
+		go func() { waiter, _ = c.Get(t.Context(), 1, l.load(7)) }()
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		require.Equal(t, "a broken loader", recovered)
+		require.EqualValues(t, 7, waiter)
 	})
-	<-entered
-	wait.Go(func() { _, _ = c.Get(t.Context(), 1, l.load(10)) })
-	close(release)
-	wait.Wait()
-	get(t, c, l, 1)
-	require.EqualValues(t, 1, l.loads.Load())
 }
 
 func TestManyShareOneLoad(t *testing.T) {
 	t.Parallel()
-	const waiters = 8
-	c := newCache(2)
-	entered, release := make(chan struct{}), make(chan struct{})
-	var loads atomic.Int64
-	load := func(context.Context) (int64, error) {
-		loads.Add(1)
-		close(entered)
-		<-release
-		return 7, nil
-	}
-	values := make([]int64, waiters)
-	var wait sync.WaitGroup
-	for i := range values {
-		wait.Go(func() { values[i], _ = c.Get(t.Context(), 1, load) })
-	}
-	<-entered
-	close(release)
-	wait.Wait()
-	require.Equal(t, []int64{7, 7, 7, 7, 7, 7, 7, 7}, values)
-	require.EqualValues(t, 1, loads.Load())
-	s := c.Stats()
-	require.EqualValues(t, waiters, s.Hits+s.Misses+s.Shared)
-	require.EqualValues(t, 1, s.Misses)
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(2)
+		release := make(chan struct{})
+		values := make([]int64, 4)
+		for i := range values {
+			go func() {
+				values[i], _ = c.Get(t.Context(), 1, func(context.Context) (int64, error) {
+					<-release
+					return 7, nil
+				})
+			}()
+		}
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		require.Equal(t, []int64{7, 7, 7, 7}, values)
+		s := c.Stats()
+		require.Equal(t, []int64{0, 1, 3}, []int64{s.Hits, s.Misses, s.Shared})
+	})
 }
 
 func TestCancelledWaiterLeavesTheLoadToTheOthers(t *testing.T) {
 	t.Parallel()
-	c := newCache(2)
-	entered, release := make(chan struct{}), make(chan struct{})
-	var leader int64
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		leader, _ = c.Get(t.Context(), 1, func(ctx context.Context) (int64, error) {
-			close(entered)
-			<-release
-			return 7, ctx.Err()
-		})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(2)
+		release := make(chan struct{})
+		var leader int64
+		var waiterErr error
+		go func() {
+			leader, _ = c.Get(t.Context(), 1, func(ctx context.Context) (int64, error) {
+				<-release
+				return 7, ctx.Err()
+			})
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			_, waiterErr = c.Get(ctx, 1, func(context.Context) (int64, error) { return 0, errors.New("loaded twice") })
+		}()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, waiterErr, context.Canceled)
+		close(release)
+		synctest.Wait()
+		require.EqualValues(t, 7, leader)
 	})
-	<-entered
-	ctx, cancel := context.WithCancel(t.Context())
-	cancelled := make(chan error)
-	wait.Go(func() {
-		_, err := c.Get(ctx, 1, func(context.Context) (int64, error) { return 0, errors.New("loaded twice") })
-		cancelled <- err
-	})
-	cancel()
-	require.ErrorIs(t, <-cancelled, context.Canceled)
-	close(release)
-	wait.Wait()
-	require.EqualValues(t, 7, leader)
 }
 
-func TestCancelledLoaderIsReplacedByAWaiter(t *testing.T) {
+func TestCancelledLoaderIsReplacedByOneWaiter(t *testing.T) {
 	t.Parallel()
-	c := newCache(2)
-	ctx, cancel := context.WithCancel(t.Context())
-	entered := make(chan struct{})
-	var leaderErr, followerErr error
-	var follower int64
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		_, leaderErr = c.Get(ctx, 1, func(ctx context.Context) (int64, error) {
-			close(entered)
-			<-ctx.Done()
-			return 0, ctx.Err()
-		})
+	synctest.Test(t, func(t *testing.T) {
+		c, l := newCache(2), &loader{}
+		ctx, cancel := context.WithCancel(t.Context())
+		var leaderErr error
+		go func() {
+			_, leaderErr = c.Get(ctx, 1, func(ctx context.Context) (int64, error) {
+				<-ctx.Done()
+				return 0, ctx.Err()
+			})
+		}()
+		synctest.Wait()
+		values, errs := make([]int64, 3), make([]error, 3)
+		for i := range values {
+			go func() { values[i], errs[i] = c.Get(t.Context(), 1, l.load(7)) }()
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, leaderErr, context.Canceled)
+		require.NoError(t, errors.Join(errs...))
+		require.Equal(t, []int64{7, 7, 7}, values)
+		require.EqualValues(t, 1, l.loads.Load())
 	})
-	<-entered
-	wait.Go(func() {
-		follower, followerErr = c.Get(t.Context(), 1, func(context.Context) (int64, error) { return 7, nil })
-	})
-	cancel()
-	wait.Wait()
-	require.ErrorIs(t, leaderErr, context.Canceled)
-	require.NoError(t, followerErr)
-	require.EqualValues(t, 7, follower)
 }
 
 func TestRemoveDuringALoadForgetsItsResult(t *testing.T) {

@@ -101,6 +101,25 @@ func TestFullDiskIsExhaustedAndLeavesNothing(t *testing.T) {
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "t/k", nil))
 }
 
+func TestFileThatCannotBeSyncedIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	created, err := b.Create(t.Context(), "k")
+	require.NoError(t, err)
+	w, ok := created.(*writer)
+	require.True(t, ok)
+	onDisk := w.file
+	pipeOut, pipeIn, err := os.Pipe() // a pipe takes writes and refuses to be synced
+	require.NoError(t, err)
+	w.file = pipeIn
+	_, err = w.Write([]byte("content"))
+	require.NoError(t, err)
+	require.ErrorContains(t, w.Commit(t.Context()), `sync object "k"`)
+	require.Empty(t, list(t, b))
+	require.NoFileExists(t, b.path("k"))
+	require.NoError(t, errors.Join(onDisk.Close(), pipeOut.Close()))
+}
+
 func TestCommitSyncsEveryFolderOnceWhoeverCreatedIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -46,7 +46,7 @@ func (w *writer) Commit(ctx context.Context) error {
 		err = storeError("sync", w.key, w.file.Sync())
 	}
 	if err == nil {
-		err = storeError("sync folder of", w.key, w.bucket.folders.sync(filepath.Dir(w.file.Name())))
+		err = storeError("sync folder of", w.key, w.bucket.folders.sync(filepath.Dir(w.bucket.path(w.key))))
 	}
 	if err != nil {
 		return errors.Join(err, w.discard())
@@ -75,7 +75,7 @@ func (w *writer) discard() error {
 
 // remove removes the file. A file that cannot be removed stays hidden.
 func (w *writer) remove() error {
-	if err := os.Remove(w.file.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(w.bucket.path(w.key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return storeError("discard", w.key, err)
 	}
 	w.bucket.finish(w.key)
