@@ -66,9 +66,11 @@ func (p *pruner) file(f *lake.DataFile) {
 	pr.FilesTotal++
 	pr.RowsTotal += f.Rows
 	pr.BytesTotal += f.Bytes
-	spec, _ := p.version.Partition(f.PartitionID) // nil for a file without partition
-	facts := expr.NewPartition(spec, f.PartitionValues, f.Rows, p.typeOf)
-	if f.Rows != 0 && !expr.CanMatch(p.predicate, facts) {
+	var facts *expr.Partition // nil for a file without partition
+	if spec, ok := p.version.Partition(f.PartitionID); ok && len(f.PartitionValues) > 0 && p.predicate != nil {
+		facts = expr.NewPartition(spec, f.PartitionValues, f.Rows, p.typeOf)
+	}
+	if facts != nil && f.Rows != 0 && !expr.CanMatch(p.predicate, facts) {
 		pr.FilesSkippedByPartition++
 		p.skip(f, SkippedByPartition)
 		return
@@ -97,12 +99,13 @@ func (p *pruner) skip(f *lake.DataFile, reason string) {
 // canMatch asks the statistics and the partition values, each alone: either
 // can prove that no row matches.
 func (p *pruner) canMatch(facts *expr.Partition, stats expr.StatsSource) bool {
-	return expr.CanMatch(p.predicate, stats) && expr.CanMatch(p.predicate, merged{stats, facts})
+	return expr.CanMatch(p.predicate, stats) && (facts == nil || expr.CanMatch(p.predicate, merged{stats, facts}))
 }
 
 // decide notes whether rows are left on which the predicate is to be evaluated.
 func (p *pruner) decide(facts *expr.Partition, stats expr.StatsSource) {
-	p.out.Decided = p.out.Decided && (expr.AllMatch(p.predicate, stats) || expr.AllMatch(p.predicate, merged{stats, facts}))
+	p.out.Decided = p.out.Decided && (expr.AllMatch(p.predicate, stats) ||
+		facts != nil && expr.AllMatch(p.predicate, merged{stats, facts}))
 }
 
 // rowGroups narrows the task to the row groups that may match and reports
