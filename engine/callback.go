@@ -34,15 +34,15 @@ func newCell(v any) unsafe.Pointer {
 func cellValue(cell unsafe.Pointer) any { return (*(*cgo.Handle)(cell)).Value() }
 
 func setCallbacks(f duckdb.TableFunction, r *registry) {
-	duckdb.TableFunctionSetExtraInfo(f, newCell(r), unsafe.Pointer(C.flightlakeDelete))
-	duckdb.TableFunctionSetBind(f, unsafe.Pointer(C.flightlakeBind))
-	duckdb.TableFunctionSetInit(f, unsafe.Pointer(C.flightlakeInit))
-	duckdb.TableFunctionSetLocalInit(f, unsafe.Pointer(C.flightlakeLocalInit))
-	duckdb.TableFunctionSetFunction(f, unsafe.Pointer(C.flightlakeScan))
+	duckdb.TableFunctionSetExtraInfo(f, newCell(r), C.flightlakeDelete)
+	duckdb.TableFunctionSetBind(f, C.flightlakeBind)
+	duckdb.TableFunctionSetInit(f, C.flightlakeInit)
+	duckdb.TableFunctionSetLocalInit(f, C.flightlakeLocalInit)
+	duckdb.TableFunctionSetFunction(f, C.flightlakeScan)
 }
 
 func setBindData(info duckdb.BindInfo, reg *registration) {
-	duckdb.BindSetBindData(info, newCell(reg), unsafe.Pointer(C.flightlakeDelete))
+	duckdb.BindSetBindData(info, newCell(reg), C.flightlakeDelete)
 }
 
 // caught turns a panic into an error for DuckDB.
@@ -94,7 +94,7 @@ func flightlakeInit(p unsafe.Pointer) {
 		duckdb.InitSetError(info, reg.fail(err))
 		return
 	}
-	duckdb.InitSetInitData(info, newCell(s), unsafe.Pointer(C.flightlakeDelete))
+	duckdb.InitSetInitData(info, newCell(s), C.flightlakeDelete)
 	duckdb.InitSetMaxThreads(info, duckdb.IdxT(r.threads))
 }
 
@@ -102,7 +102,7 @@ func flightlakeInit(p unsafe.Pointer) {
 func flightlakeLocalInit(p unsafe.Pointer) {
 	info := duckdb.InitInfo{Ptr: p}
 	defer caught(func(text string) { duckdb.InitSetError(info, text) })
-	duckdb.InitSetInitData(info, newCell(&cursor{}), unsafe.Pointer(C.flightlakeDelete))
+	duckdb.InitSetInitData(info, newCell(&cursor{}), C.flightlakeDelete)
 }
 
 //export flightlakeScan

@@ -84,9 +84,10 @@ func newValueWriter(c *lake.Column) (columnWriter, error) {
 		return newNestedWriter(c)
 	case lake.TypeInvalid, lake.TypeVariant, lake.TypeGeometry:
 		return nil, lake.Errorf(lake.KindUnsupported, "column %q: the type %s is not held yet", c.Name, c.Type)
+	default: // DuckDB's bytes are Arrow's
+		width := c.ArrowType().(arrow.FixedWidthDataType).Bytes()
+		return converted(width, func(in, out []byte) { copy(out, in) }), nil
 	}
-	width := c.ArrowType().(arrow.FixedWidthDataType).Bytes()
-	return converted(width, func(in, out []byte) { copy(out, in) }), nil
 }
 
 // storage returns the array below an extension type.

@@ -115,8 +115,9 @@ func newLogicalType(c *lake.Column) duckdb.LogicalType {
 		logical := duckdb.CreateLogicalType(duckdb.TypeVarchar)
 		duckdb.LogicalTypeSetAlias(logical, "JSON")
 		return logical
+	default:
+		return duckdb.CreateLogicalType(scalarTypeOf(c.Type.ID))
 	}
-	return duckdb.CreateLogicalType(scalarTypeOf(c.Type.ID))
 }
 
 // scalarTypeOf is the inverse of scalarColumnType.

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +40,7 @@ func TestErrorsOfQueriesKeepKindHintAndPosition(t *testing.T) {
 	_, err := query(t.Context(), x, engine.Query{SQL: "SELECT aa FROM t", Rewritten: true})
 	require.NotContains(t, err.Error(), "LINE")
 	var e *engine.SQLError
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, "Binder Error", e.Type)
 }
 

@@ -80,8 +80,8 @@ func literal(a arrow.Array, row int, c *lake.Column) (string, error) {
 	case array.ListLike:
 		return listLiteral(a, row, c)
 	}
-	if text, ok, err := decimalLiteral(a, row, c); ok {
-		return text, err
+	if text, ok := decimalLiteral(a, row, c); ok {
+		return text, nil
 	}
 	if text, ok, err := timeLiteral(a, row, c); ok {
 		return text, err
@@ -99,7 +99,7 @@ func floatLiteral(f float64, bits int, c *lake.Column) string {
 	return castText(strconv.FormatFloat(f, 'g', -1, bits), c) // NaN, +Inf and -Inf included
 }
 
-func decimalLiteral(a arrow.Array, row int, c *lake.Column) (string, bool, error) {
+func decimalLiteral(a arrow.Array, row int, c *lake.Column) (text string, ok bool) {
 	var value *big.Int
 	switch a := a.(type) {
 	case *array.Decimal32:
@@ -111,7 +111,7 @@ func decimalLiteral(a arrow.Array, row int, c *lake.Column) (string, bool, error
 	case *array.Decimal256:
 		value = a.Value(row).BigInt()
 	default:
-		return "", false, nil
+		return "", false
 	}
 	scale := int(a.DataType().(arrow.DecimalType).GetScale())
 	if scale < 0 {
@@ -122,14 +122,14 @@ func decimalLiteral(a arrow.Array, row int, c *lake.Column) (string, bool, error
 	if len(digits) <= scale {
 		digits = strings.Repeat("0", scale-len(digits)+1) + digits
 	}
-	text := digits[:len(digits)-scale]
+	text = digits[:len(digits)-scale]
 	if scale > 0 {
 		text += "." + digits[len(digits)-scale:]
 	}
 	if value.Sign() < 0 {
 		text = "-" + text
 	}
-	return castText(text, c), true, nil
+	return castText(text, c), true
 }
 
 func bytesLiteral(a arrow.Array, row int, c *lake.Column) (string, bool, error) {

@@ -80,8 +80,10 @@ func TestLiteralsOfNumbersAreTheSameValues(t *testing.T) {
 	x := newExecutor(t, engine.Options{})
 	rapid.Check(t, func(r *rapid.T) {
 		b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{
-			{Name: "f", Type: arrow.PrimitiveTypes.Float64}, {Name: "g", Type: arrow.PrimitiveTypes.Float32},
-			{Name: "ts", Type: &arrow.TimestampType{Unit: arrow.Microsecond}}, {Name: "d", Type: arrow.FixedWidthTypes.Date32},
+			{Name: "f", Type: arrow.PrimitiveTypes.Float64},
+			{Name: "g", Type: arrow.PrimitiveTypes.Float32},
+			{Name: "ts", Type: &arrow.TimestampType{Unit: arrow.Microsecond}},
+			{Name: "d", Type: arrow.FixedWidthTypes.Date32},
 			{Name: "i", Type: arrow.PrimitiveTypes.Int64},
 		}, nil))
 		b.Field(0).(*array.Float64Builder).Append(math.Float64frombits(rapid.Uint64().Draw(r, "f")))

@@ -28,8 +28,12 @@ func TestSyncShowsTheLakeAndNothingElse(t *testing.T) {
 	t.Parallel()
 	x := newExecutor(t, engine.Options{})
 	require.NoError(t, x.Sync(t.Context(), mirrorState()))
-	require.Equal(t, [][]string{{"lake", "main", "av", "VIEW"}, {"lake", "main", "bv", "VIEW"}, {"lake", "main", "t", "BASE TABLE"},
-		{"lake", `s"2`, "u.v", "BASE TABLE"}},
+	require.Equal(t, [][]string{
+		{"lake", "main", "av", "VIEW"},
+		{"lake", "main", "bv", "VIEW"},
+		{"lake", "main", "t", "BASE TABLE"},
+		{"lake", `s"2`, "u.v", "BASE TABLE"},
+	},
 		mustQuery(t, x, "SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables ORDER BY ALL").rows)
 	require.Equal(t, [][]string{{"lake"}}, mustQuery(t, x, "SHOW DATABASES").rows)
 	require.Equal(t, [][]string{{"lake"}, {"system"}, {"temp"}},

@@ -47,6 +47,7 @@ func CanReadParquet(columns []lake.Column) bool {
 			case lake.TypeStruct, lake.TypeInt128, lake.TypeUint128, lake.TypeTimeTZ, lake.TypeInterval,
 				lake.TypeVariant, lake.TypeGeometry, lake.TypeInvalid:
 				ok = false
+			default:
 			}
 		})
 		if !ok {

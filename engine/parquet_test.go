@@ -42,11 +42,8 @@ func writeParquet(t *testing.T, path string, s *memSource) {
 func withFieldIDs(c *lake.Column) arrow.Field {
 	f := c.ArrowField()
 	f.Metadata = arrow.NewMetadata([]string{"PARQUET:field_id"}, []string{strconv.FormatInt(int64(c.ID), 10)})
-	switch c.Type.ID {
-	case lake.TypeList:
+	if c.Type.ID == lake.TypeList {
 		f.Type = arrow.ListOfField(withFieldIDs(&c.Children[0]))
-	case lake.TypeMap:
-		f.Type = arrow.MapOfFields(withFieldIDs(&c.Children[0]), withFieldIDs(&c.Children[1]))
 	}
 	return f
 }

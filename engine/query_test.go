@@ -3,7 +3,6 @@ package engine_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/engine"
@@ -51,8 +50,8 @@ func TestQueryReturnsEveryTypeNormalised(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := mustQuery(t, x, "SELECT "+tt.sql+" AS v")
-		assert.Equal(t, tt.wantType, r.schema.Field(0).Type.String(), tt.sql)
-		assert.Equal(t, [][]string{{tt.want}}, r.rows, tt.sql)
+		require.Equal(t, tt.wantType, r.schema.Field(0).Type.String(), tt.sql)
+		require.Equal(t, [][]string{{tt.want}}, r.rows, tt.sql)
 	}
 }
 

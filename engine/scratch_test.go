@@ -42,7 +42,8 @@ func TestTableDefinitionReadsTypesNullabilityAndDefaults(t *testing.T) {
 	require.Len(t, columns, len(wants))
 	for i, w := range wants {
 		c := columns[i]
-		require.Equal(t, w, want{c.Name, c.SQLType(), c.Nullable, c.Default, c.DefaultIsExpression})
+		got := want{c.Name, c.SQLType(), c.Nullable, c.Default, c.DefaultIsExpression}
+		require.Equal(t, w, got)
 	}
 	// Nothing is left behind: the same name works again.
 	_, err = x.TableDefinition(t.Context(), `CREATE TABLE "my t" (a INTEGER)`)
@@ -93,7 +94,8 @@ func TestInsertRowsGivesWhatATableWouldHold(t *testing.T) {
 		want       [][]string
 	}{
 		{"INSERT INTO ", " VALUES (1, 'x', '2020-01-01', '{}'), ('2', DEFAULT, DEFAULT, NULL)", [][]string{
-			{"1", "x", "2020-01-01", "{}"}, {"2", "d1", "2024-01-01", "null"}}},
+			{"1", "x", "2020-01-01", "{}"}, {"2", "d1", "2024-01-01", "null"},
+		}},
 		{"INSERT INTO ", " (c, a) VALUES (NULL, 3)", [][]string{{"3", "d1", "(null)", "null"}}},
 		{"INSERT INTO ", " BY NAME SELECT 'q' AS b, 4 AS a", [][]string{{"4", "q", "2024-01-01", "null"}}},
 	} {

@@ -145,7 +145,7 @@ func TestRegisterReturnsEveryTypeUnchanged(t *testing.T) {
 		got := mustQuery(t, x, "SELECT * FROM "+ref+" ORDER BY id")
 		want := mustQuery(t, x, sql+" ORDER BY id")
 		require.Equal(t, want.schema.String(), got.schema.String())
-		require.Equal(t, len(want.rows), len(got.rows))
+		require.Len(t, got.rows, len(want.rows))
 		for i := range want.rows {
 			require.Equal(t, want.rows[i], got.rows[i])
 		}
