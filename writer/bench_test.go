@@ -2,6 +2,7 @@ package writer_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -54,11 +55,14 @@ func BenchmarkWriteLineitem(b *testing.B) {
 	columns, err := lake.ColumnsFromArrow(table.Schema())
 	require.NoError(b, err)
 	columns, _ = lake.AssignFieldIDs(columns)
-	for _, compression := range []string{"uncompressed", "snappy", "lz4_raw", "zstd"} {
-		b.Run("compression="+compression, func(b *testing.B) {
+	for _, o := range []writer.Options{
+		{Compression: "uncompressed"}, {Compression: "snappy"}, {Compression: "lz4_raw"}, {Compression: "zstd"},
+		{Compression: "zstd", CompressionLevel: 1}, {Compression: "snappy", RowGroupRows: 245760}, {Compression: "snappy", RowGroupRows: 1 << 20},
+	} {
+		b.Run(fmt.Sprintf("compression=%s/level=%d/row_group_rows=%d", o.Compression, o.CompressionLevel, o.RowGroupRows), func(b *testing.B) {
 			b.ReportAllocs()
 			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
-			spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Options: writer.Options{Compression: compression}}
+			spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Options: o}
 			var size int64
 			for b.Loop() {
 				result, err := w.Write(b.Context(), spec, array.NewTableReader(table, 65536))
@@ -72,5 +76,27 @@ func BenchmarkWriteLineitem(b *testing.B) {
 			b.ReportMetric(float64(table.NumRows())*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 			b.ReportMetric(float64(size)/1e6, "file_MB")
 		})
+	}
+}
+
+// BenchmarkWriteSmall writes 1,000 rows of lineitem, as small appends do.
+func BenchmarkWriteSmall(b *testing.B) {
+	if os.Getenv("FLIGHTLAKE_BENCH_LINEITEM") == "" {
+		b.Skip("FLIGHTLAKE_BENCH_LINEITEM is not set")
+	}
+	table, err := lineitem()
+	require.NoError(b, err)
+	columns, err := lake.ColumnsFromArrow(table.Schema())
+	require.NoError(b, err)
+	columns, _ = lake.AssignFieldIDs(columns)
+	all := array.NewTableReader(table, 1000)
+	require.True(b, all.Next())
+	w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+	b.ReportAllocs()
+	for b.Loop() {
+		reader, err := array.NewRecordReader(table.Schema(), []arrow.RecordBatch{all.RecordBatch()})
+		require.NoError(b, err)
+		_, err = w.Write(b.Context(), writer.Spec{Columns: columns, KeyPrefix: "t/"}, reader)
+		require.NoError(b, err)
 	}
 }

@@ -315,4 +315,7 @@ func TestOptionsAreDuckLakes(t *testing.T) {
 		require.ErrorIs(t, err, lake.ErrInvalid, name)
 		require.ErrorContains(t, err, name)
 	}
+	gzip := writer.Spec{Columns: number(column(t, "c", "float64")), Options: writer.Options{Compression: "gzip", CompressionLevel: 12}}
+	_, err = setup(t).write(t, gzip, []arrow.RecordBatch{one(floats(1))})
+	require.ErrorIs(t, err, lake.ErrInvalid)
 }

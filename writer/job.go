@@ -27,7 +27,8 @@ type job struct {
 	schema    *pqenc.Schema
 	router    *router // nil if not partitioned
 	appenders []appender
-	encoders  []*pqenc.Encoder // by leaf
+	encoders  []*pqenc.Encoder // by worker
+	chunks    []*pqenc.Chunk   // by leaf: of the row group being written
 	parts     []*part          // by partition
 	spare     []*pqenc.Values  // an empty buffer to be used again
 	buffered  int64            // bytes in all buffers
@@ -76,6 +77,9 @@ func newJob(w *Writer, spec Spec, schema *arrow.Schema) (*job, error) {
 	}
 	j.appenders = make([]appender, len(root.children))
 	for range j.schema.Leaves {
+		j.chunks = append(j.chunks, &pqenc.Chunk{})
+	}
+	for range w.parallelism {
 		e, err := pqenc.NewEncoder(codec)
 		if err != nil {
 			return nil, err
@@ -226,7 +230,7 @@ func (j *job) appendRows(batch arrow.RecordBatch, selections []selection) error 
 			s.part.values = j.newBuffer()
 		}
 	}
-	err := parallel(j.w.parallelism, len(j.root.children), func(column int) error {
+	err := parallel(j.w.parallelism, len(j.root.children), func(_, column int) error {
 		return guarded(func() error { return j.appendColumn(batch, selections, column) })
 	})
 	if err != nil {
@@ -317,8 +321,7 @@ func (j *job) flush(ctx context.Context, p *part) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	chunks, err := j.encode(p)
-	if err != nil {
+	if err := j.encode(p); err != nil {
 		return err
 	}
 	if p.file == nil {
@@ -326,7 +329,7 @@ func (j *job) flush(ctx context.Context, p *part) error {
 			return err
 		}
 	}
-	if err := p.file.add(p.rows, chunks); err != nil {
+	if err := p.file.add(p.rows, j.chunks); err != nil {
 		return lake.Wrap(lake.KindUnavailable, "write "+p.file.key, err)
 	}
 	for _, v := range p.values {
@@ -343,18 +346,16 @@ func (j *job) flush(ctx context.Context, p *part) error {
 	return nil
 }
 
-// encode encodes the columns of p's buffer in parallel, the largest first.
-func (j *job) encode(p *part) ([]*pqenc.Chunk, error) {
+// encode encodes the columns of p's buffer to j.chunks in parallel, the largest
+// first.
+func (j *job) encode(p *part) error {
 	order := make([]int, len(p.values))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(p.values[b].Size(), p.values[a].Size()) })
-	chunks := make([]*pqenc.Chunk, len(p.values))
-	err := parallel(j.w.parallelism, len(order), func(i int) (err error) {
+	return parallel(j.w.parallelism, len(order), func(worker, i int) error {
 		leaf := order[i]
-		chunks[leaf], err = j.encoders[leaf].Encode(p.values[leaf])
-		return err
+		return j.encoders[worker].Encode(p.values[leaf], j.chunks[leaf])
 	})
-	return chunks, err
 }

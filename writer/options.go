@@ -111,8 +111,8 @@ func (o Options) withDefaults() Options {
 // codec returns the codec that o names.
 func (o Options) codec() (pqenc.Codec, error) {
 	c, err := pqenc.ParseCodec(o.Compression)
-	if err == nil && o.CompressionLevel != 0 {
-		c.Level = o.CompressionLevel
+	if err != nil || o.CompressionLevel == 0 {
+		return c, err
 	}
-	return c, err
+	return c.WithLevel(o.CompressionLevel)
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// parallel calls fn with 0 to n-1 in order of the numbers, in at most workers
-// goroutines, and returns the first error. It returns when all calls have.
-func parallel(workers, n int, fn func(i int) error) error {
+// parallel calls fn with i from 0 to n-1 in order, in at most workers
+// goroutines, and returns the first error. worker numbers the goroutine. It
+// returns when all calls have.
+func parallel(workers, n int, fn func(worker, i int) error) error {
 	if workers = min(workers, n); workers <= 1 {
 		for i := range n {
-			if err := fn(i); err != nil {
+			if err := fn(0, i); err != nil {
 				return err
 			}
 		}
@@ -21,14 +22,14 @@ func parallel(workers, n int, fn func(i int) error) error {
 	}
 	var next atomic.Int64
 	var group errgroup.Group
-	for range workers {
+	for worker := range workers {
 		group.Go(func() error {
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= n {
 					return nil
 				}
-				if err := fn(i); err != nil {
+				if err := fn(worker, i); err != nil {
 					next.Store(int64(n))
 					return err
 				}
@@ -38,8 +39,8 @@ func parallel(workers, n int, fn func(i int) error) error {
 	return group.Wait()
 }
 
-// guarded calls fn and turns a panic into an error: arrow-go does not check the
-// offsets and indices of the arrays that a client sends.
+// guarded calls fn, which reads arrays of a client, and turns a panic into an
+// error: arrow-go does not check their offsets and indices.
 func guarded(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -50,8 +50,8 @@ type encodedBounds struct {
 	leastExact, greatestExact bool
 }
 
-// Chunk is an encoded column chunk. It belongs to the Encoder that made it and
-// is valid until that encodes again.
+// Chunk is an encoded column chunk. Its memory is used again when it is encoded
+// anew.
 type Chunk struct {
 	Stats lake.ColumnStats
 	Rows  int
@@ -68,17 +68,17 @@ type Chunk struct {
 	nulls        int64
 }
 
-// Encoder encodes the column chunks of one leaf, one after the other. It keeps
-// its memory between calls. It is used by one goroutine at a time.
+// Encoder encodes column chunks, of any leaf, one after the other. It keeps its
+// scratch between calls. It is used by one goroutine at a time.
 type Encoder struct {
 	codec      compress.Codec // nil if not compressed
 	codecID    int32
 	level      int
 	dict       dictionary
-	marks      []uint32
+	marks      []uint32 // by entry of dict: the last page that it occurs in
 	raw        []byte
 	compressed []byte
-	chunk      Chunk
+	chunk      *Chunk // being encoded
 }
 
 // NewEncoder returns an encoder that compresses pages with the codec of the
@@ -95,14 +95,15 @@ func NewEncoder(c Codec) (*Encoder, error) {
 	return e, nil
 }
 
-// Encode encodes all of v as one column chunk.
+// Encode encodes all of v as the column chunk c.
 //
 // Errors: KindUnsupported for a row whose values exceed the size of a page.
-func (e *Encoder) Encode(v *Values) (*Chunk, error) {
-	e.chunk = Chunk{
-		leaf: v.Leaf, codec: e.codecID, buf: e.chunk.buf[:0], pages: e.chunk.pages[:0], Rows: v.Rows,
+func (e *Encoder) Encode(v *Values, c *Chunk) error {
+	*c = Chunk{
+		leaf: v.Leaf, codec: e.codecID, buf: c.buf[:0], pages: c.pages[:0], Rows: v.Rows,
 		levels: int64(v.Levels), nulls: int64(v.Missing), indexable: true,
 	}
+	e.chunk = c
 	d := &e.dict
 	if d.build(v) {
 		e.writeDictionary(v)
@@ -115,13 +116,13 @@ func (e *Encoder) Encode(v *Values) (*Chunk, error) {
 		hi, rows, present := e.nextPage(v, lo, value)
 		b, err := e.writePage(v, d, lo, hi, value, value+present, row)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		total.merge(v.Leaf, &b)
 		lo, row, value = hi, row+rows, value+present
 	}
 	e.finish(v, &total)
-	return &e.chunk, nil
+	return nil
 }
 
 // nextPage returns where the page that begins at level lo and value first
@@ -232,10 +233,10 @@ func (e *Encoder) writePage(v *Values, d *dictionary, lo, hi, first, end int, ro
 func (e *Encoder) appendPage(kind int32, header func(*thriftWriter)) int64 {
 	body := e.raw
 	if e.codec != nil {
-		if need := e.codec.CompressBound(int64(len(e.raw))); int64(cap(e.compressed)) < need {
-			e.compressed = make([]byte, 0, need)
+		if need := e.codec.CompressBound(int64(len(e.raw))); int64(len(e.compressed)) < need {
+			e.compressed = make([]byte, need)
 		}
-		body = e.codec.EncodeLevel(e.compressed[:0], e.raw, e.level)
+		body = e.codec.EncodeLevel(e.compressed, e.raw, e.level)
 	}
 	start := len(e.chunk.buf)
 	t := thriftWriter{buf: e.chunk.buf}
@@ -253,7 +254,7 @@ func (e *Encoder) appendPage(kind int32, header func(*thriftWriter)) int64 {
 
 // finish sets the statistics of the chunk.
 func (e *Encoder) finish(v *Values, total *bounds) {
-	c := &e.chunk
+	c := e.chunk
 	c.bounds = total.encode(v.Leaf)
 	c.Stats = lake.ColumnStats{
 		Field: v.Leaf.Field, ValueCount: c.levels, NullCount: c.nulls, NaNCount: total.nans, Bytes: int64(len(c.buf)),

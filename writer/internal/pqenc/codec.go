@@ -14,8 +14,24 @@ type Codec struct {
 	Name  string
 	Level int
 
-	id    int32
-	codec compress.Compression
+	id       int32
+	codec    compress.Compression
+	maxLevel int // 0 if the codec has no levels
+}
+
+// WithLevel returns c with another level, on the codec's own scale. A codec
+// without levels ignores it.
+//
+// Errors: KindInvalid for a level that the codec does not have.
+func (c Codec) WithLevel(level int) (Codec, error) {
+	if c.maxLevel == 0 {
+		return c, nil
+	}
+	if level < 1 || level > c.maxLevel {
+		return c, lake.Errorf(lake.KindInvalid, "compression level %d is not one of %s's: 1 to %d", level, c.Name, c.maxLevel)
+	}
+	c.Level = level
+	return c, nil
 }
 
 // ParseCodec returns the codec with one of the names of DuckLake's option
@@ -32,10 +48,13 @@ func ParseCodec(name string) (Codec, error) {
 		c.codec, c.id = compress.Codecs.Snappy, 1
 	case "gzip":
 		c.codec, c.id = compress.Codecs.Gzip, 2
+		c.maxLevel = 9
 	case "brotli":
 		c.codec, c.id = compress.Codecs.Brotli, 4
+		c.maxLevel = 11
 	case "zstd":
 		c.codec, c.id = compress.Codecs.Zstd, 6
+		c.maxLevel = 22
 	case "lz4_raw", "lz4":
 		c.Name, c.codec, c.id = "lz4_raw", compress.Codecs.Lz4Raw, 7
 	default:
