@@ -73,6 +73,10 @@ type Delete struct {
 	Format    string  // "parquet" or "puffin"
 	Positions []int64 // sorted row positions in the file, for inlined deletes
 	Count     int64   // rows deleted
+	// PartialMax is set (not 0) for a delete file of several snapshots: its rows
+	// carry the column _ducklake_internal_snapshot_id, the snapshot from which
+	// the row is deleted.
+	PartialMax SnapshotID
 }
 
 // Live reports whether the file belongs to snapshot s.

@@ -1,0 +1,178 @@
+package catalogtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Lake is one lake of a driver under test. Opening it again after Close must
+// give the same catalog.
+type Lake struct {
+	// OpenFunc opens the catalog, creating it at first.
+	OpenFunc func(t testing.TB, clk clock.Clock) catalog.Catalog
+}
+
+// Run checks a driver. newLake returns a lake that does not exist yet.
+func Run(t *testing.T, newLake func(t testing.TB) Lake) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Lake){
+		"FreshCatalog":                  testFreshCatalog,
+		"SchemaLifeCycle":               testSchemaLifeCycle,
+		"TableLifeCycle":                testTableLifeCycle,
+		"RefusedTables":                 testRefusedTables,
+		"UnusualNames":                  testUnusualNames,
+		"ColumnsOfEveryType":            testColumnsOfEveryType,
+		"AppendAndTimeTravel":           testAppendAndTimeTravel,
+		"IncrementalFiles":              testIncrementalFiles,
+		"AppendConflictsWithDDL":        testAppendConflictsWithDDL,
+		"RefusedFiles":                  testRefusedFiles,
+		"FailedCommitLeavesNothing":     testFailedCommitLeavesNothing,
+		"ConcurrentAppends":             testConcurrentAppends,
+		"ConcurrentCreates":             testConcurrentCreates,
+		"TokenReplay":                   testTokenReplay,
+		"TokenUsedConcurrently":         testTokenUsedConcurrently,
+		"StagedFiles":                   testStagedFiles,
+		"SnapshotByTime":                testSnapshotByTime,
+		"ClockSetBack":                  testClockSetBack,
+		"StatisticsOfEveryType":         testStatisticsOfEveryType,
+		"ForeignFileStatistics":         testForeignFileStatistics,
+		"PartitionedFiles":              testPartitionedFiles,
+		"Comments":                      testComments,
+		"Options":                       testOptions,
+		"DropAndCreateAgain":            testDropAndCreateAgain,
+		"ReplaceInOneCommit":            testReplaceInOneCommit,
+		"CreateTableWithFiles":          testCreateTableWithFiles,
+		"StateIsTheSameAfterReopen":     testStateIsTheSameAfterReopen,
+		"MetadataReadsOnly":             testMetadataReadsOnly,
+		"ClosedCatalogIsUnavailable":    testClosedCatalogIsUnavailable,
+		"CancelledContext":              testCancelledContext,
+		"TableStatisticsCoverEveryFile": testTableStatisticsCoverEveryFile,
+		"CommitOfSeveralTablesIsAtomic": testCommitOfSeveralTables,
+		"ResultsNameTablesPerOperation": testResultTables,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newLake(t))
+		})
+	}
+}
+
+// epoch is the first time that a test's clock tells.
+func epoch() time.Time { return time.Date(2024, 2, 29, 12, 0, 0, 123456000, time.UTC) }
+
+// open opens a lake and closes it with the test.
+func open(t testing.TB, l Lake, clk clock.Clock) catalog.Catalog {
+	t.Helper()
+	c := l.OpenFunc(t, clk)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func commit(t testing.TB, c catalog.Catalog, ops ...catalog.Operation) catalog.Result {
+	t.Helper()
+	result, err := c.Commit(t.Context(), catalog.Commit{Operations: ops})
+	require.NoError(t, err)
+	return result
+}
+
+func commitError(t testing.TB, c catalog.Catalog, want error, ops ...catalog.Operation) {
+	t.Helper()
+	before := latest(t, c)
+	_, err := c.Commit(t.Context(), catalog.Commit{Operations: ops})
+	require.ErrorIs(t, err, want)
+	require.Equal(t, before, latest(t, c), "a refused commit publishes no snapshot")
+}
+
+func latest(t testing.TB, c catalog.Catalog) lake.Snapshot {
+	t.Helper()
+	s, err := c.Snapshot(t.Context(), catalog.Selector{})
+	require.NoError(t, err)
+	return s
+}
+
+func state(t testing.TB, c catalog.Catalog) *lake.State {
+	t.Helper()
+	return stateAt(t, c, latest(t, c).ID)
+}
+
+func stateAt(t testing.TB, c catalog.Catalog, id lake.SnapshotID) *lake.State {
+	t.Helper()
+	s, err := c.State(t.Context(), id)
+	require.NoError(t, err)
+	return s
+}
+
+func table(t testing.TB, c catalog.Catalog, schema, name string) *lake.Table {
+	t.Helper()
+	found, ok := state(t, c).Table(schema, name)
+	require.True(t, ok, "table %s.%s", schema, name)
+	return found
+}
+
+func filesAt(t testing.TB, c catalog.Catalog, id lake.TableID, after, upTo lake.SnapshotID) catalog.Files {
+	t.Helper()
+	files, err := c.Files(t.Context(), id, after, upTo)
+	require.NoError(t, err)
+	return files
+}
+
+func liveFiles(t testing.TB, c catalog.Catalog, id lake.TableID) []lake.DataFile {
+	t.Helper()
+	return filesAt(t, c, id, 0, latest(t, c).ID).Files
+}
+
+// twoColumns are id BIGINT NOT NULL and name VARCHAR.
+func twoColumns() []lake.Column {
+	columns, _ := lake.AssignFieldIDs([]lake.Column{
+		{Name: "id", Type: lake.Type{ID: lake.TypeInt64}},
+		{Name: "name", Type: lake.Type{ID: lake.TypeVarchar}, Nullable: true},
+	})
+	return columns
+}
+
+// createTable is a table main.name with twoColumns.
+func createTable(name string) catalog.CreateTable {
+	return catalog.CreateTable{Schema: "main", Name: name, Columns: twoColumns(), Path: "main/" + name + "/"}
+}
+
+func pointer[T any](v T) *T { return &v }
+
+// dataFile is a file of a table with twoColumns whose ids are from..from+rows-1.
+func dataFile(path string, from, rows int64) lake.DataFile {
+	stats := []lake.ColumnStats{
+		{Field: 1, Min: &lake.Value{Int: from}, Max: &lake.Value{Int: from + rows - 1}, MinExact: true, MaxExact: true,
+			ValueCount: rows, Bytes: 8 * rows},
+		{Field: 2, Min: &lake.Value{Bytes: "a"}, Max: &lake.Value{Bytes: "zz"}, MinExact: true,
+			ValueCount: rows, NullCount: 1, Bytes: 4 * rows},
+	}
+	return lake.DataFile{
+		Path: path, Rows: rows, Bytes: 100 + 12*rows, FooterBytes: 77, Stats: stats,
+		RowGroups: []lake.RowGroup{{Index: 0, Rows: rows, Bytes: 12 * rows, Columns: stats}},
+	}
+}
+
+// manualClock tells the time that it was set to.
+type manualClock struct{ now chan time.Time }
+
+func newClock() *manualClock {
+	c := &manualClock{now: make(chan time.Time, 1)}
+	c.now <- epoch()
+	return c
+}
+
+// Now returns the time.
+func (c *manualClock) Now() time.Time {
+	now := <-c.now
+	c.now <- now
+	return now
+}
+
+func (c *manualClock) advance(d time.Duration) {
+	c.now <- (<-c.now).Add(d)
+}

@@ -1,0 +1,196 @@
+package sqlcatalog
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
+)
+
+const (
+	// statesMax is how many States are kept: one per schema version.
+	statesMax = 32
+	// queueMax is how many writes may wait for the committer before callers block.
+	queueMax = 1024
+)
+
+// Options configure Open.
+type Options struct {
+	// DataPath is where the keys of files begin: an absolute path or a URL that
+	// ends with "/".
+	DataPath string
+	// Clock dates snapshots. It must not be nil.
+	Clock clock.Clock
+	// Log receives what an administrator should know; nil means nothing.
+	Log *slog.Logger
+	// BeforeCloseFunc runs once, after the last write and before the database
+	// is closed; nil means nothing.
+	BeforeCloseFunc func()
+}
+
+// Catalog is a catalog.Catalog over database/sql.
+type Catalog struct {
+	db       *sql.DB
+	dialect  Dialect
+	clock    clock.Clock
+	log      *slog.Logger
+	dataPath string
+
+	states *lru.Cache[int64, *lake.State] // by schema version
+	latest atomic.Pointer[lake.Snapshot]  // if the dialect is exclusive
+	queue  chan *request
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	committer sync.WaitGroup
+	closeErr  error
+	// beforeClose is Options.BeforeCloseFunc.
+	beforeClose func()
+}
+
+var _ catalog.Catalog = (*Catalog)(nil)
+
+// Open prepares the catalog in db: it creates the tables in an empty database,
+// adds flightlake's own to a DuckLake catalog that has none, and starts the
+// committer. The Catalog owns db and closes it, also on error.
+//
+// Errors: KindState, with nothing changed, for a catalog of another version,
+// for a database that holds something else, and for a catalog whose data lies
+// elsewhere; KindInvalid for a DataPath that does not end with "/".
+func Open(ctx context.Context, db *sql.DB, dialect Dialect, o Options) (*Catalog, error) {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	states, err := lru.New[int64, *lake.State](statesMax)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	c := &Catalog{
+		db: db, dialect: dialect, clock: o.Clock, log: log, dataPath: o.DataPath,
+		states: states, queue: make(chan *request, queueMax), closing: make(chan struct{}),
+		beforeClose: o.BeforeCloseFunc,
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(dialect.wrap("open catalog", err), db.Close())
+	}
+	if err := c.prepare(ctx, conn); err != nil {
+		return nil, errors.Join(err, conn.Close(), db.Close())
+	}
+	c.committer.Add(1)
+	go func() {
+		defer c.committer.Done()
+		w := writer{c: c, conn: conn}
+		w.run(context.WithoutCancel(ctx))
+	}()
+	return c, nil
+}
+
+// Close ends the committer after what it has begun, then closes the database.
+// Writes that wait return KindUnavailable.
+func (c *Catalog) Close() error {
+	c.closeOnce.Do(func() {
+		close(c.closing)
+		c.committer.Wait()
+		if c.beforeClose != nil {
+			c.beforeClose()
+		}
+		c.closeErr = c.db.Close()
+	})
+	return c.closeErr
+}
+
+// transaction runs fn in a read-only transaction of a connection of its own.
+func (c *Catalog) transaction(ctx context.Context, op string, fn func(*session) error) error {
+	conn, err := c.db.Conn(ctx)
+	if err != nil {
+		return c.dialect.wrap(op, c.unavailable(err))
+	}
+	s := &session{conn: conn, dialect: &c.dialect}
+	defer func() { _ = conn.Close() }()
+	if err := s.exec(ctx, c.dialect.BeginRead); err != nil {
+		return c.dialect.wrap(op, err)
+	}
+	err = fn(s)
+	// A read has nothing to lose: a failing rollback drops the connection.
+	if rollbackErr := s.exec(context.WithoutCancel(ctx), "ROLLBACK"); rollbackErr != nil {
+		s.discard()
+	}
+	return c.dialect.wrap(op, err)
+}
+
+// unavailable explains the error of a database that Close has closed.
+func (c *Catalog) unavailable(err error) error {
+	select {
+	case <-c.closing:
+		return lake.Errorf(lake.KindUnavailable, "the catalog is closed")
+	default:
+		return err
+	}
+}
+
+// session is one connection, used by one goroutine.
+type session struct {
+	conn    *sql.Conn
+	dialect *Dialect
+}
+
+func (s *session) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.conn.ExecContext(ctx, s.dialect.rebind(query), args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	return nil
+}
+
+// each calls fn for every row; fn scans it.
+func (s *session) each(ctx context.Context, query string, args []any, fn func(scan func(...any) error) error) error {
+	rows, err := s.conn.QueryContext(ctx, s.dialect.rebind(query), args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", firstWords(query), err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// one scans the only row of a query. It reports false if there is none.
+func (s *session) one(ctx context.Context, query string, args []any, dst ...any) (bool, error) {
+	found := false
+	err := s.each(ctx, query, args, func(scan func(...any) error) error {
+		found = true
+		return scan(dst...)
+	})
+	return found, err
+}
+
+// discard takes the connection out of the pool.
+func (s *session) discard() {
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
+// firstWords names a statement in an error without its values.
+func firstWords(query string) string {
+	const length = 60
+	for i := range len(query) {
+		if query[i] == '\n' || i == length {
+			return query[:i]
+		}
+	}
+	return query
+}

@@ -1,0 +1,166 @@
+package sqlcatalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+)
+
+// plan turns one Commit into rows. It works on copies: a plan that fails is
+// thrown away.
+type plan struct {
+	s     *session
+	head  head
+	id    lake.SnapshotID
+	batch batch
+
+	marker        string
+	changes       []string
+	schemaChanged bool
+	owned         bool // head.state is the plan's own copy
+	created       map[lake.TableID]bool
+	createdSchema map[lake.SchemaID]bool
+	touched       map[lake.TableID]bool
+	comments      map[commentKey]int // position of its row among the inserts of this plan
+	paths         []string           // of added files
+	result        catalog.Result
+}
+
+func newPlan(s *session, g *groupDraft, now time.Time) *plan {
+	p := &plan{
+		s: s, head: g.head, id: g.head.snapshot.ID + 1, marker: g.marker,
+		created: map[lake.TableID]bool{}, createdSchema: map[lake.SchemaID]bool{},
+		touched: map[lake.TableID]bool{}, comments: map[commentKey]int{},
+	}
+	p.head.stats = maps.Clone(g.head.stats)
+	now = toMicros(now)
+	if now.Before(p.head.snapshot.Time) {
+		now = p.head.snapshot.Time // the clock was set back
+	}
+	p.head.snapshot = lake.Snapshot{ID: p.id, Time: now, SchemaVersion: g.head.snapshot.SchemaVersion}
+	return p
+}
+
+// commit applies the operations and writes the snapshot.
+func (p *plan) commit(ctx context.Context, c *catalog.Commit) (catalog.Result, error) {
+	if len(c.Operations) == 0 {
+		return catalog.Result{}, lake.Errorf(lake.KindInvalid, "a commit without operations")
+	}
+	for _, op := range c.Operations {
+		id, err := p.apply(ctx, op)
+		if err != nil {
+			return catalog.Result{}, err
+		}
+		p.result.Tables = append(p.result.Tables, id)
+	}
+	snapshot := &p.head.snapshot
+	snapshot.Changes = strings.Join(p.changes, ",")
+	snapshot.Author, snapshot.Message = c.Author, c.Message
+	if p.schemaChanged {
+		snapshot.SchemaVersion++
+		p.head.state.SchemaVersion = snapshot.SchemaVersion
+		for _, id := range slices.Sorted(maps.Keys(p.created)) {
+			p.batch.insert("ducklake_schema_versions", int64(p.id), snapshot.SchemaVersion, int64(id))
+		}
+	}
+	p.batch.insert("ducklake_snapshot", int64(p.id), snapshot.Time, snapshot.SchemaVersion,
+		p.head.nextCatalogID, p.head.nextFileID)
+	p.batch.insert("ducklake_snapshot_changes", int64(p.id), orNull(snapshot.Changes), orNull(c.Author),
+		orNull(c.Message), p.marker)
+	if c.Token != "" {
+		p.batch.insert(tableAppend, c.Token, int64(p.id), p.result.Rows, formatTableIDs(p.result.Tables), snapshot.Time)
+	}
+	p.batch.unstage(p.paths)
+	p.result.Snapshot = *snapshot
+	return p.result, nil
+}
+
+// adopt makes the plan part of its group.
+func (p *plan) adopt(g *groupDraft) {
+	g.head = p.head
+	g.batch.add(&p.batch)
+	g.snapshots++
+	for id := range p.touched {
+		g.touched[id] = true
+	}
+}
+
+// apply plans one operation and returns the id of its table.
+func (p *plan) apply(ctx context.Context, op catalog.Operation) (lake.TableID, error) {
+	switch op := op.(type) {
+	case catalog.CreateSchema:
+		return 0, p.createSchema(op)
+	case catalog.DropSchema:
+		return 0, p.dropSchema(ctx, op)
+	case catalog.CreateTable:
+		return p.createTable(ctx, op)
+	case catalog.DropTable:
+		return op.ID, p.dropTable(op)
+	case catalog.AddFiles:
+		return op.Table, p.addFiles(ctx, op)
+	case catalog.SetComment:
+		return p.setComment(op)
+	case catalog.SetOption:
+		return p.setOption(op)
+	}
+	return 0, lake.Errorf(lake.KindUnsupported, "operation %T is not known", op)
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func unlessZero(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// state returns the plan's own copy of the State, and notes that it changes.
+func (p *plan) state() *lake.State {
+	p.schemaChanged = true
+	if !p.owned {
+		p.head.state = cloneState(p.head.state)
+		p.owned = true
+	}
+	return p.head.state
+}
+
+// cloneState copies what a plan may change: the lists and the lake's options.
+func cloneState(s *lake.State) *lake.State {
+	out := &lake.State{Schemas: slices.Clone(s.Schemas), Options: maps.Clone(s.Options)}
+	for i := range out.Schemas {
+		out.Schemas[i].Tables = slices.Clone(out.Schemas[i].Tables)
+		out.Schemas[i].Views = slices.Clone(out.Schemas[i].Views)
+	}
+	return out
+}
+
+// locate returns the schema and, unless name is empty, the table of a state.
+// Errors: KindNotFound.
+func locate(state *lake.State, schema, name string) (*lake.Schema, *lake.Table, error) {
+	sc, ok := state.Schema(schema)
+	if !ok {
+		return nil, nil, lake.Errorf(lake.KindNotFound, "schema %q does not exist", schema)
+	}
+	if name == "" {
+		return sc, nil, nil
+	}
+	t, ok := state.Table(schema, name)
+	if !ok {
+		return nil, nil, lake.Errorf(lake.KindNotFound, "table %q.%q does not exist", schema, name)
+	}
+	return sc, t, nil
+}
+
+func idText[T ~int64](id T) string { return strconv.FormatInt(int64(id), 10) }
