@@ -53,11 +53,13 @@ type TableRef struct {
 	// Quoted is set if the name was written as a string, which DuckDB may take
 	// for a file.
 	Quoted bool
+	// Bare is set in a place where DuckDB takes a name or a whole query and no
+	// alias: DESCRIBE t, SUMMARIZE t.
+	Bare bool
 	// Name's place, and that of AT (...); the latter is empty if At is nil.
 	Span   sqltext.Span
 	AtSpan sqltext.Span
 
-	noAlias   bool // in a place where no alias is allowed: DESCRIBE t
 	candidate bool // found in the tokens: no reference unless the lake has such a table
 }
 

@@ -11,7 +11,7 @@ import (
 // are what the reference says.
 func placeTable(c *sqltext.Cursor, ref *TableRef) bool {
 	before := c.Pos
-	ref.noAlias = c.IsWord(-1, "DESCRIBE") || c.IsWord(-1, "DESC") || c.IsWord(-1, "SHOW") ||
+	ref.Bare = c.IsWord(-1, "DESCRIBE") || c.IsWord(-1, "DESC") || c.IsWord(-1, "SHOW") ||
 		c.IsWord(-1, "SUMMARIZE") || c.IsWord(-1, "TABLE")
 	name, quoted, ok := tableName(c)
 	if !ok || name != ref.Name {

@@ -38,7 +38,7 @@ func (a *Analysis) rewriteEdits(replace func(i int, ref TableRef) string) []edit
 			continue
 		}
 		replaced[i] = true
-		if ref.Alias == "" && !ref.noAlias {
+		if ref.Alias == "" && !ref.Bare {
 			text += " AS " + lake.QuoteIdent(a.implicitAlias(i))
 		}
 		edits = append(edits, edit{span: ref.Span, text: text})

@@ -304,7 +304,7 @@ func (s *Service) evaluate(ctx context.Context, expression, typ string) (arrow.A
 func (s *Service) describePlan(ctx context.Context, p *selectPlan, tables []planner.Resolved) error {
 	sql, release := s.bindEmpty(ctx, p, tables)
 	defer release()
-	description, err := s.Executor.Describe(ctx, sql, p.scope.schema(""))
+	description, err := s.bindQuery(ctx, p, sql)
 	if err != nil {
 		return err
 	}
@@ -328,6 +328,21 @@ func (s *Service) describePlan(ctx context.Context, p *selectPlan, tables []plan
 	return nil
 }
 
+// bindQuery binds a query over stand-ins of its tables. What is wrong with it is
+// said of the client's own text, which the engine's mirror of the lake can bind
+// as well, unless the statement names other snapshots.
+func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
+	schema := p.scope.schema("")
+	description, err := s.Executor.Describe(ctx, sql, schema)
+	if err == nil || ctx.Err() != nil {
+		return description, err
+	}
+	if _, ownErr := s.Executor.Describe(ctx, p.analysis.Statement.Text, schema); ownErr != nil && len(p.virtual) == 0 {
+		return nil, ownErr
+	}
+	return nil, err
+}
+
 // native reports whether the scanner alone runs the query. Rows that the
 // catalog holds inlined go through the engine.
 func (p *selectPlan) native() bool {
@@ -349,7 +364,7 @@ func nativeSchema(n *planner.Native) *arrow.Schema {
 // bindEmpty returns the query over empty stand-ins of its tables, for binding.
 func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner.Resolved) (string, func()) {
 	var releases []func()
-	sql := p.analysis.Rewrite(func(i int, _ planner.TableRef) string {
+	sql := p.analysis.Rewrite(func(i int, tr planner.TableRef) string {
 		var columns []lake.Column
 		switch set := p.virtual[i]; {
 		case set != nil:
@@ -359,15 +374,30 @@ func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner
 		default:
 			return ""
 		}
-		ref, release := s.Executor.Register(ctx, emptySource{columns: columns})
-		releases = append(releases, release)
-		return ref
+		register := func() string {
+			ref, release := s.Executor.Register(ctx, emptySource{columns: columns})
+			releases = append(releases, release)
+			return ref
+		}
+		if tr.Bare {
+			return s.bare(p, tr, register)
+		}
+		return register()
 	})
 	return sql, func() {
 		for _, release := range releases {
 			release()
 		}
 	}
+}
+
+// bare returns what stands for a table in DESCRIBE t, which the engine's mirror
+// of the lake answers best, and in SUMMARIZE t, which reads its rows.
+func (s *Service) bare(p *selectPlan, ref planner.TableRef, register func() string) string {
+	if ref.At == nil && !strings.EqualFold(firstWord(p.analysis.Statement.Text), "SUMMARIZE") {
+		return ""
+	}
+	return "SELECT * FROM " + register()
 }
 
 // rows returns the exact number of rows of the result, if the catalog tells.
@@ -421,10 +451,17 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 			r()
 		}
 	}
-	sql := rewrite(func(i int, _ planner.TableRef) string {
+	sql := rewrite(func(i int, tr planner.TableRef) string {
 		source := s.source(p, i)
 		if source == nil {
 			return ""
+		}
+		if tr.Bare {
+			return s.bare(p, tr, func() string {
+				ref, r := s.Executor.Register(ctx, source)
+				releases = append(releases, r)
+				return ref
+			})
 		}
 		if files, columns, ok := s.parquetFiles(p, i); ok {
 			return engine.ParquetRef(files, columns)
@@ -634,7 +671,7 @@ func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.Snapsh
 	}
 	sql, release := s.bindEmpty(ctx, p, tables)
 	defer release()
-	d, err := s.Executor.Describe(ctx, sql, st.Scope.schema(""))
+	d, err := s.bindQuery(ctx, p, sql)
 	if err != nil {
 		return Description{}, err
 	}

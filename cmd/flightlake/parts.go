@@ -86,13 +86,14 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 	if err != nil {
 		return nil, err
 	}
+	registerCacheMetrics(registry, p.service)
 	return p, p.service.Recover(ctx)
 }
 
 // openBucket opens the store and returns the absolute path of its objects.
 func openBucket(settings config.Settings) (objstore.Bucket, string, error) {
 	if settings.Lake == config.MemoryLake {
-		return mem.New(), config.MemoryLake, nil
+		return mem.New(mem.Options{}), config.MemoryLake, nil
 	}
 	root, err := filepath.Abs(settings.Lake)
 	if err != nil {
