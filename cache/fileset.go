@@ -87,7 +87,38 @@ func (s *fileSet) sliceBytes() int64 {
 // remembers which versions are cached. Its methods but cost are called with
 // Cache.mu held, which guards all of it.
 type tableLedger struct {
-	cached map[lake.TableID][]lake.SnapshotID // ascending
+	cached map[lake.TableID][]cachedVersion // ascending by snapshot
+	uses   int64                            // a clock that ticks with each use of a version
+}
+
+// cachedVersion is what tableLedger knows of a cached version.
+type cachedVersion struct {
+	snapshot lake.SnapshotID
+	lastUse  int64
+}
+
+func compareVersion(v cachedVersion, snapshot lake.SnapshotID) int {
+	return cmp.Compare(v.snapshot, snapshot)
+}
+
+// touch makes a version, if it is cached, the most recently used of its table.
+func (l *tableLedger) touch(key tableKey) {
+	versions := l.cached[key.table]
+	if i, ok := slices.BinarySearchFunc(versions, key.snapshot, compareVersion); ok {
+		l.uses++
+		versions[i].lastUse = l.uses
+	}
+}
+
+// surplus returns the least recently used version of a table that has more
+// than VersionsMax.
+func (l *tableLedger) surplus(table lake.TableID) (tableKey, bool) {
+	versions := l.cached[table]
+	if len(versions) <= VersionsMax {
+		return tableKey{}, false
+	}
+	oldest := slices.MinFunc(versions, func(a, b cachedVersion) int { return cmp.Compare(a.lastUse, b.lastUse) })
+	return tableKey{table: table, snapshot: oldest.snapshot}, true
 }
 
 // cost implements ledger: the bytes of a version that shares nothing.
@@ -97,9 +128,10 @@ func (l *tableLedger) cost(_ tableKey, v *TableVersion) int64 {
 
 // charge implements ledger.
 func (l *tableLedger) charge(key tableKey, v *TableVersion) int64 {
-	snapshots := l.cached[key.table]
-	i, _ := slices.BinarySearch(snapshots, key.snapshot)
-	l.cached[key.table] = slices.Insert(snapshots, i, key.snapshot)
+	versions := l.cached[key.table]
+	i, _ := slices.BinarySearchFunc(versions, key.snapshot, compareVersion)
+	l.uses++
+	l.cached[key.table] = slices.Insert(versions, i, cachedVersion{snapshot: key.snapshot, lastUse: l.uses})
 
 	n := versionBytes(v)
 	if v.set.uses++; v.set.uses > 1 {
@@ -116,11 +148,11 @@ func (l *tableLedger) charge(key tableKey, v *TableVersion) int64 {
 
 // refund implements ledger.
 func (l *tableLedger) refund(key tableKey, v *TableVersion) int64 {
-	snapshots := l.cached[key.table]
-	if i, ok := slices.BinarySearch(snapshots, key.snapshot); ok {
-		snapshots = slices.Delete(snapshots, i, i+1)
+	versions := l.cached[key.table]
+	if i, ok := slices.BinarySearchFunc(versions, key.snapshot, compareVersion); ok {
+		versions = slices.Delete(versions, i, i+1)
 	}
-	if l.cached[key.table] = snapshots; len(snapshots) == 0 {
+	if l.cached[key.table] = versions; len(versions) == 0 {
 		delete(l.cached, key.table)
 	}
 

@@ -13,6 +13,11 @@ import (
 // row groups and 16 columns take about 250 MB.
 const TablesBytesMaxDefault = 256 << 20
 
+// VersionsMax bounds the cached versions of one table: the latest, those of
+// running transactions and some of the past. Without it, the past of a table
+// that many append to would fill the budget before anything else is evicted.
+const VersionsMax = 16
+
 // TableSource loads what changed in a table.
 type TableSource interface {
 	// Files returns the data files of a table that changed after snapshot
@@ -101,7 +106,7 @@ type tableKey struct {
 
 // NewTables returns an empty cache in front of source.
 func NewTables(source TableSource, options TablesOptions) *Tables {
-	l := &tableLedger{cached: map[lake.TableID][]lake.SnapshotID{}}
+	l := &tableLedger{cached: map[lake.TableID][]cachedVersion{}}
 	return &Tables{
 		source: source,
 		ledger: l,
@@ -115,9 +120,29 @@ func NewTables(source TableSource, options TablesOptions) *Tables {
 // Errors: those of the source; KindCorrupt if it returns files out of order.
 func (t *Tables) Files(ctx context.Context, table lake.TableID, snapshot lake.SnapshotID) (*TableVersion, error) {
 	key := tableKey{table: table, snapshot: snapshot}
-	return t.cache.Get(ctx, key, func(ctx context.Context) (*TableVersion, error) {
+	v, err := t.cache.Get(ctx, key, func(ctx context.Context) (*TableVersion, error) {
 		return t.load(ctx, key)
 	})
+	if err != nil {
+		return nil, err
+	}
+	t.used(key)
+	return v, nil
+}
+
+// used records the use of a version and drops what is too many of its table.
+func (t *Tables) used(key tableKey) {
+	t.cache.mu.Lock()
+	defer t.cache.mu.Unlock()
+	t.ledger.touch(key)
+	for {
+		surplus, ok := t.ledger.surplus(key.table)
+		if !ok {
+			return
+		}
+		t.cache.drop(surplus)
+		t.cache.stats.Evictions++
+	}
 }
 
 func (t *Tables) load(ctx context.Context, key tableKey) (*TableVersion, error) {
@@ -151,9 +176,9 @@ func (t *Tables) load(ctx context.Context, key tableKey) (*TableVersion, error) 
 func (t *Tables) base(key tableKey) *TableVersion {
 	t.cache.mu.Lock()
 	defer t.cache.mu.Unlock()
-	snapshots := t.ledger.cached[key.table]
-	if i, _ := slices.BinarySearch(snapshots, key.snapshot); i > 0 {
-		older := tableKey{table: key.table, snapshot: snapshots[i-1]}
+	versions := t.ledger.cached[key.table]
+	if i, _ := slices.BinarySearchFunc(versions, key.snapshot, compareVersion); i > 0 {
+		older := tableKey{table: key.table, snapshot: versions[i-1].snapshot}
 		if base, ok := t.cache.entries.Peek(older); ok {
 			return base
 		}

@@ -95,6 +95,22 @@ func TestSnapshotBeforeTheTableIsEmpty(t *testing.T) {
 	require.Empty(t, version(t, tables, 2, 3).Files)
 }
 
+func TestVersionsOfATableThatManyAppendToAreBounded(t *testing.T) {
+	t.Parallel()
+	m, tables := setupTables(1)
+	version(t, tables, 2, 1)
+	pinned := version(t, tables, 1, 1)
+	for range 5 * cache.VersionsMax {
+		m.append()
+		version(t, tables, 1, m.latest())
+		require.Same(t, pinned, version(t, tables, 1, 1), "a version in use stays")
+	}
+	s := tables.Stats()
+	require.EqualValues(t, cache.VersionsMax+1, s.Entries, "with the other table's")
+	require.EqualValues(t, 4*cache.VersionsMax+1, s.Evictions)
+	require.EqualValues(t, 2, s.Full)
+}
+
 func TestFailedLoadLeavesTheCacheAsItWas(t *testing.T) {
 	t.Parallel()
 	m, tables := setupTables(2)

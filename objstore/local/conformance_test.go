@@ -13,6 +13,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
+		t.Helper()
 		b, err := local.New(t.TempDir())
 		require.NoError(t, err)
 		return b

@@ -3,6 +3,7 @@ package objstoretest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func testRace(t *testing.T, b objstore.Bucket) {
 		key := fmt.Sprintf("race/%d", round)
 		contents := make([]string, racers)
 		for i := range contents {
-			contents[i] = strings.Repeat(fmt.Sprint(i), 1000*(i+1))
+			contents[i] = strings.Repeat(strconv.Itoa(i), 1000*(i+1))
 		}
 		writeErrs, readErrs := make([]error, racers), make([]error, racers)
 		together(func(i int) {

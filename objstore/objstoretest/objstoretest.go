@@ -64,7 +64,7 @@ func Run(t *testing.T, newBucket NewFunc) {
 	}
 }
 
-func write(t *testing.T, b objstore.Bucket, key string, data string) {
+func write(t *testing.T, b objstore.Bucket, key, data string) {
 	t.Helper()
 	require.NoError(t, objstore.WriteAll(t.Context(), b, key, []byte(data)), "key %q", key)
 }

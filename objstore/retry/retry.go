@@ -115,7 +115,7 @@ func (b *Bucket) List(ctx context.Context, prefix string, fn func(objstore.Objec
 			return fnErr
 		})
 		if fnErr != nil {
-			return nil
+			return nil //nolint:nilerr // fnErr is returned below: it must not be repeated, whatever its Kind
 		}
 		return err
 	})
