@@ -14,9 +14,12 @@ import (
 type Backend interface {
 	// Describe plans a statement without running it.
 	Describe(ctx context.Context, st session.Statement) (session.Description, error)
-	// Plan pins a query to the current snapshot.
+	// Plan pins a query to the current snapshot. Params holds one row or is nil.
 	Plan(ctx context.Context, st session.Statement) (session.Query, error)
-	// Run runs a planned query, as often as asked, at its snapshot.
+	// Run runs a planned query, as often as asked, at its snapshot. The query may
+	// come from a ticket of another process: only Statement, with one row of
+	// Params or none, and Snapshot are set. Reading must end when ctx does, and
+	// batches of at most 3.75 MiB are sent without being sliced again.
 	Run(ctx context.Context, q session.Query) (session.Rows, error)
 	// Execute runs an update once per row of its parameters, or once without.
 	Execute(ctx context.Context, st session.Statement) (session.Update, error)

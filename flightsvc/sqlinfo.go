@@ -145,16 +145,18 @@ func serverInfos(version string) []sqlInfo {
 
 // Bits of the bit masks below, named as in FlightSql.proto.
 const (
-	groupByUnrelatedAndBeyond       = 1<<0 | 1<<1
-	grammarMinimumAndCore           = 1<<0 | 1<<1
-	ansi92Entry                     = 1 << 0
-	subqueriesEverywhere            = 1<<0 | 1<<1 | 1<<2 | 1<<3 // comparisons, EXISTS, IN, quantified
-	unionAndUnionAll                = 1<<0 | 1<<1
-	isolationNone                   = 1 << 0
-	resultSetForwardOnly            = 1 << 1
-	resultSetReadOnly               = 1 << 1
-	outerJoinsFull                  = 2 // an ordinal
-	isolationNoneOrdinal      int64 = 0
+	groupByUnrelatedAndBeyond = 1<<0 | 1<<1
+	grammarMinimumAndCore     = 1<<0 | 1<<1
+	ansi92Entry               = 1 << 0
+	subqueriesEverywhere      = 1<<0 | 1<<1 | 1<<2 | 1<<3 // comparisons, EXISTS, IN, quantified
+	unionAndUnionAll          = 1<<0 | 1<<1
+	isolationNone             = 1 << 0
+	resultSetForwardOnly      = 1 << 1
+	resultSetReadOnly         = 1 << 1
+	// The specification asks for an ordinal, but the JDBC driver, the one client
+	// that reads it, takes it as a mask: limited and full.
+	outerJoinsFull             = 1<<1 | 1<<2
+	isolationNoneOrdinal int64 = 0
 )
 
 func syntaxInfos() []sqlInfo {
