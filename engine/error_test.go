@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +44,34 @@ func TestErrorsOfQueriesKeepKindHintAndPosition(t *testing.T) {
 	var e *engine.SQLError
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "Binder Error", e.Type)
+}
+
+func TestErrorsAfterTheFirstBatchAreNotTheEnd(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	r, err := x.Query(t.Context(), engine.Query{SQL: "SELECT CASE WHEN range = 3000000 THEN error('late') ELSE range END FROM range(4000000)"})
+	require.NoError(t, err)
+	defer r.Release()
+	require.True(t, r.Next())
+	for r.Next() {
+	}
+	require.ErrorIs(t, r.Err(), lake.ErrInvalid)
+	require.ErrorContains(t, r.Err(), "late")
+	require.False(t, r.Next(), "an error is final")
+}
+
+func TestQueriesWaitForAConnection(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{ConnectionsMax: 1})
+	r, err := x.Query(t.Context(), engine.Query{SQL: "SELECT 1"})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = x.Query(ctx, engine.Query{SQL: "SELECT 2"})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NoError(t, x.Sync(t.Context(), mirrorState()), "the mirror does not wait for readers")
+	r.Release()
+	require.Equal(t, [][]string{{"2"}}, mustQuery(t, x, "SELECT 2").rows)
 }
 
 func TestBatchesStayBelowTheirLimits(t *testing.T) {

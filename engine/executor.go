@@ -46,6 +46,8 @@ type Executor struct {
 	sources  *registry
 	mirror   mirror
 	scratch  *scratch
+	// syncing is the mirror's own connection: Sync must not wait for readers.
+	syncing *connection // guarded by mirror.mu
 }
 
 // NewExecutor opens the executor's DuckDB. mem holds the batches of results;
@@ -70,11 +72,11 @@ func NewExecutor(mem memory.Allocator, opts Options) (*Executor, error) {
 	}
 	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs}
 	if err := x.configure(opts); err != nil {
-		in.close()
+		x.disconnect()
 		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
 	}
 	if x.scratch, err = newScratch(); err != nil {
-		in.close()
+		x.disconnect()
 		return nil, lake.Wrap(lake.KindInternal, "set up the scratch catalog", err)
 	}
 	x.pool = newPool(in, opts.ConnectionsMax)
@@ -86,7 +88,7 @@ func (x *Executor) configure(opts Options) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	x.syncing = c
 	rows, err := c.texts("SELECT current_setting('threads')::VARCHAR")
 	if err != nil {
 		return err
@@ -110,8 +112,15 @@ func (x *Executor) configure(opts Options) error {
 // Close frees the executor. Every reader must have been released.
 func (x *Executor) Close() {
 	x.pool.close()
-	x.instance.close()
+	x.disconnect()
 	x.scratch.close()
+}
+
+func (x *Executor) disconnect() {
+	if x.syncing != nil {
+		x.syncing.close()
+	}
+	x.instance.close()
 }
 
 // take returns a connection whose default schema is schema.

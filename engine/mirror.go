@@ -40,12 +40,10 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 	if m.synced && m.version == state.SchemaVersion {
 		return nil
 	}
-	c, err := x.take(ctx, DefaultSchema)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	defer x.pool.put(c)
-	if err := m.apply(c, objectsOf(state)); err != nil {
+	if err := m.apply(x.syncing, objectsOf(state)); err != nil {
 		m.synced = false
 		return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 	}
@@ -201,7 +199,6 @@ func (m *mirror) create(c *connection, want objects) error {
 // createViews creates views in an order that suits those that read others:
 // round after round until nothing more binds.
 func (m *mirror) createViews(c *connection, views map[string]string) {
-	c.schema = "" // the DDL of views changes it
 	for progress := true; progress; {
 		progress = false
 		for _, name := range slices.Sorted(maps.Keys(views)) {

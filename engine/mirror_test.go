@@ -52,6 +52,26 @@ func TestSyncShowsTheLakeAndNothingElse(t *testing.T) {
 	require.ErrorIs(t, err, lake.ErrNotFound)
 }
 
+func TestTablesOfTheMirrorAreNotReadInPlaceOfTheLake(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	for _, sql := range []string{
+		"FROM t ORDER BY a DESC", "SELECT (SELECT max(a) FROM lake.main.t)", "FROM bv", "SUMMARIZE t", `FROM lake."s""2"."u.v"`,
+		"EXPLAIN ANALYZE FROM t", "SELECT * FROM (PIVOT t ON b IN ('x') USING sum(a))",
+	} {
+		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
+		require.ErrorIs(t, err, lake.ErrUnsupported, sql)
+	}
+	for _, sql := range []string{
+		"WITH t AS (SELECT 1) FROM t", "DESCRIBE t", "SHOW TABLES", "FROM information_schema.tables", "FROM duckdb_tables()",
+		"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) FROM r", "FROM (VALUES (1)) t",
+	} {
+		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
+		require.NoError(t, err, sql)
+	}
+}
+
 func TestSyncAppliesTheDifference(t *testing.T) {
 	t.Parallel()
 	x := newExecutor(t, engine.Options{})

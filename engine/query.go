@@ -21,8 +21,9 @@ type Query struct {
 	SQL string
 	// Schema is where unqualified names resolve; empty means DefaultSchema.
 	Schema string
-	// Rewritten says that SQL is not what the client wrote: errors then leave
-	// out the excerpt.
+	// Rewritten says that SQL is not what the client wrote but has sources in the
+	// place of its tables. Errors then leave out the excerpt, and a table that is
+	// still there is refused: the mirror has no rows.
 	Rewritten bool
 	// BatchBytes bounds the bytes of a batch, except for one of a single row;
 	// 0 means 4 MiB.
@@ -91,7 +92,7 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 			return nil, err
 		}
 	}
-	s, res, err := c.run(q.SQL)
+	s, res, err := c.run(q.SQL, q.Rewritten)
 	if err != nil {
 		stop()
 		return nil, err
@@ -106,10 +107,16 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 
 // run prepares a query and starts it; what it returns is closed and destroyed
 // by the caller.
-func (c *connection) run(sql string) (*statement, *duckdb.Result, error) {
+func (c *connection) run(sql string, rewritten bool) (*statement, *duckdb.Result, error) {
 	s, err := c.prepare(sql)
 	if err != nil {
 		return nil, nil, err
+	}
+	if rewritten {
+		if err := c.checkTables(sql); err != nil {
+			s.close()
+			return nil, nil, err
+		}
 	}
 	if cast, ok := s.castsToText(sql); ok {
 		s.close()

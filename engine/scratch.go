@@ -93,6 +93,11 @@ func (c *connection) runChange(sql string, want duckdb.StatementType) error {
 	if t := duckdb.PreparedStatementType(prepared); t != want {
 		return lake.Errorf(lake.KindUnsupported, "the statement is of another kind than expected")
 	}
+	if want == duckdb.StatementTypeInsert {
+		if err := c.checkTables(sql); err != nil {
+			return err
+		}
+	}
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
 	if duckdb.ExecutePrepared(prepared, &res) == duckdb.StateError {
