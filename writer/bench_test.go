@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
@@ -29,6 +31,15 @@ type discardWriter struct{}
 func (discardWriter) Write(p []byte) (int, error)  { return len(p), nil }
 func (discardWriter) Commit(context.Context) error { return nil }
 func (discardWriter) Abort() error                 { return nil }
+
+// cpuTime returns the time that this process has computed. Unlike elapsed time
+// it can be compared between runs on a machine that is busy.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage unix.Rusage
+	require.NoError(b, unix.Getrusage(unix.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
 
 var lineitem = sync.OnceValues(func() (arrow.Table, error) {
 	path := os.Getenv("FLIGHTLAKE_BENCH_LINEITEM")
@@ -64,6 +75,7 @@ func BenchmarkWriteLineitem(b *testing.B) {
 			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
 			spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Options: o}
 			var size int64
+			before := cpuTime(b)
 			for b.Loop() {
 				result, err := w.Write(b.Context(), spec, array.NewTableReader(table, 65536))
 				require.NoError(b, err)
@@ -75,6 +87,7 @@ func BenchmarkWriteLineitem(b *testing.B) {
 			}
 			b.ReportMetric(float64(table.NumRows())*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 			b.ReportMetric(float64(size)/1e6, "file_MB")
+			b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu_s/op")
 		})
 	}
 }

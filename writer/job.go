@@ -31,6 +31,7 @@ type job struct {
 	chunks    []*pqenc.Chunk   // by leaf: of the row group being written
 	parts     []*part          // by partition
 	spare     []*pqenc.Values  // an empty buffer to be used again
+	order     []int32          // scratch of split
 	buffered  int64            // bytes in all buffers
 	keys      keyring
 	open      int // files open
@@ -45,6 +46,9 @@ type part struct {
 	rows   int64
 	bytes  int64
 	file   *openFile
+
+	slice    int // scratch of split: rows in the slice
+	selected int // scratch of split: position in its result
 }
 
 // selection is the rows of a slice that belong to a part.
@@ -175,23 +179,29 @@ func (j *job) assign(ctx context.Context, batch arrow.RecordBatch, lo, n int) ([
 	return j.split(ids, lo), nil
 }
 
-// split sorts the rows by partition, keeping their order within.
+// split sorts the rows from lo on by partition, keeping their order within. The
+// result is valid until the next call.
 func (j *job) split(ids []uint32, lo int) []selection {
-	order := make([]int32, len(ids))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(ids[a], ids[b]) })
 	var selections []selection
-	for start := 0; start < len(order); {
-		id := ids[order[start]]
-		end := start
-		for end < len(order) && ids[order[end]] == id {
-			order[end] += int32(lo)
-			end++
+	for _, id := range ids {
+		p := j.part(id)
+		if p.slice == 0 {
+			selections = append(selections, selection{part: p})
 		}
-		selections = append(selections, selection{part: j.part(id), idx: order[start:end], n: end - start})
+		p.slice++
+	}
+	j.order = slices.Grow(j.order[:0], len(ids))[:len(ids)]
+	start := 0
+	for i := range selections {
+		s := &selections[i]
+		end := start + s.part.slice
+		s.idx, s.n = j.order[start:start:end], s.part.slice
+		s.part.slice, s.part.selected = 0, i
 		start = end
+	}
+	for i, id := range ids {
+		s := &selections[j.parts[id].selected]
+		s.idx = append(s.idx, int32(lo+i))
 	}
 	return selections
 }

@@ -15,8 +15,9 @@ const (
 	DefaultRowGroupRows int64 = 122880
 	// DefaultTargetFileSize is DuckLake's default of target_file_size.
 	DefaultTargetFileSize int64 = 512 << 20
-	// DefaultCompression is the fastest codec that every reader has; zstd takes
-	// a third longer for files a third smaller (see docs/design).
+	// DefaultCompression is DuckDB's own. Lineitem SF1 (2 cores, 6,001,215
+	// rows): uncompressed 365 MB in 0.75 s, snappy 201 MB in 1.2 s, lz4_raw
+	// 205 MB in 1.2 s, zstd 158 MB in 1.8 s.
 	DefaultCompression = "snappy"
 )
 

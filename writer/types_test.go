@@ -220,6 +220,29 @@ func TestExtremesOfTimeKeepTheirBounds(t *testing.T) {
 	}
 }
 
+func TestInfiniteTimesAreReadBackByDuckLake(t *testing.T) {
+	t.Parallel()
+	python(t)
+	var columns []lake.Column
+	var arrays []arrow.Array
+	var definition []string
+	for i, kind := range []string{"date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamptz"} {
+		c := column(t, "c"+strconv.Itoa(i), kind)
+		both, err := array.Concatenate([]arrow.Array{instant(t, c, "infinity"), instant(t, c, "-infinity")}, memory.DefaultAllocator)
+		require.NoError(t, err)
+		columns, arrays, definition = append(columns, c), append(arrays, both), append(definition, c.Name+" "+c.SQLType())
+	}
+	f := setupFolder(t)
+	columns = number(columns...)
+	data := f.must(t, columns, array.NewRecordBatch(lake.ArrowSchema(columns), arrays, 2))
+	var got [][]string
+	runPython(t, &got, "ducklake_read.py", f.path(data), strconv.FormatInt(data.FooterBytes, 10), strings.Join(definition, ", "))
+	for i := range columns {
+		require.Equal(t, "infinity", got[0][i], definition[i])
+		require.Equal(t, "-infinity", got[1][i], definition[i])
+	}
+}
+
 func TestUUIDOfTextAndBytes(t *testing.T) {
 	t.Parallel()
 	columns := number(column(t, "c", "uuid"))
