@@ -174,6 +174,9 @@ func TestFilterEqualsPlainEvaluator(t *testing.T) {
 		slice := batch.NewSlice(int64(from), int64(tab.rows)) // offsets must be honoured
 		for range 4 {
 			p := drawPredicate(t, tab.columns, 2)
+			if !expr.Evaluable(p) { // times with a zone
+				continue
+			}
 			f, err := expr.NewFilter(p, tab.columns, mem)
 			require.NoError(t, err)
 			rows, err := f.Select(slice, nil)

@@ -131,15 +131,16 @@ func Fields(p Predicate) []lake.FieldID {
 }
 
 // Evaluable reports whether p can be evaluated on batches: it holds no Opaque
-// and compares only types that have values. A nil p is.
+// and compares only types whose values are compared as DuckDB does, which
+// leaves out timetz. A nil p is.
 func Evaluable(p Predicate) bool {
 	ok := true
 	walk(p, func(p Predicate) {
 		switch p := p.(type) {
 		case Compare:
-			ok = ok && ordered(p.Type)
+			ok = ok && compared(p.Type)
 		case In:
-			ok = ok && ordered(p.Type)
+			ok = ok && compared(p.Type)
 		case Opaque:
 			ok = false
 		}

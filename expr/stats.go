@@ -112,7 +112,7 @@ func allNull(stats *lake.ColumnStats, rows int64) bool {
 // domainOf returns the values that the column may hold, compared as type t.
 func domainOf(s StatsSource, id lake.FieldID, t lake.Type) domain {
 	d := domain{typ: t, null: true, nan: t.Float(), plain: true}
-	if e, ok := s.(equality); ok {
+	if e, ok := s.(equality); ok && compared(t) {
 		d.equalFunc = func(v lake.Value) bool { return e.canEqual(id, t, v) }
 	}
 	stats, ok := rowStats(s, id)
@@ -133,7 +133,7 @@ func domainOf(s StatsSource, id lake.FieldID, t lake.Type) domain {
 		d.plain = false
 		return d
 	}
-	if ordered(t) {
+	if compared(t) {
 		d.setBounds(stats)
 	}
 	return d
@@ -165,7 +165,12 @@ func (d *domain) setBounds(stats *lake.ColumnStats) {
 	d.min, d.max = lo, hi
 }
 
-// ordered reports whether bounds of type t mean something.
+// compared reports whether values of type t are compared here as DuckDB
+// compares them. It orders times with a zone by their offset too, which files
+// and catalogs do not keep: those are left to it.
+func compared(t lake.Type) bool { return ordered(t) && t.ID != lake.TypeTimeTZ }
+
+// ordered reports whether type t has values with an order.
 func ordered(t lake.Type) bool {
 	switch t.ID {
 	case lake.TypeInvalid, lake.TypeInterval, lake.TypeVariant, lake.TypeGeometry,

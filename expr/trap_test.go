@@ -94,6 +94,7 @@ func TestTraps(t *testing.T) {
 		{"12 null count of zero proves not NULL", between(integer(1), integer(3)), not(expr.IsNull{Field: field}), true, true},
 		{"13 list elements are not rows", list, compare(lake.TypeInt32, expr.OpEqual, integer(9)), true, false},
 		{"contradictory bounds bound nothing", between(integer(3), integer(1)), compare(lake.TypeInt32, expr.OpEqual, integer(9)), true, false},
+		{"times with a zone are left to DuckDB", between(integer(1), integer(3)), compare(lake.TypeTimeTZ, expr.OpEqual, integer(9)), true, false},
 		{"21 intervals have no order", between(integer(1), integer(3)), compare(lake.TypeInterval, expr.OpEqual, integer(9)), true, false},
 		{"what is not understood matches", allNull, expr.Opaque{Text: "f(x)"}, true, false},
 		{"not of what is not understood matches", allNull, not(expr.Opaque{Text: "f(x)"}), true, false},
@@ -305,6 +306,7 @@ func TestFormatNamesFields(t *testing.T) {
 	require.Equal(t, []lake.FieldID{2}, expr.Fields(p))
 	require.True(t, expr.Evaluable(p))
 	require.False(t, expr.Evaluable(expr.Not{Term: expr.Opaque{}}))
+	require.False(t, expr.Evaluable(compare(lake.TypeTimeTZ, expr.OpEqual, integer(9))))
 }
 
 func TestFilterSeesNullParentsOfStructLeaves(t *testing.T) {

@@ -113,7 +113,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		f.starts = append(f.starts, next)
 		next += g.NumRows
 	}
-	if f.layout, err = newLayout(f.meta, sh, f.scanner.byName, df.PartialMax != 0); err != nil {
+	if f.layout, err = newLayout(f.meta, sh, f.scanner.byName, df.PartialMax > f.scan.Snapshot); err != nil {
 		return lake.Wrap(lake.KindCorrupt, f.name(), err)
 	}
 	f.deleted, err = f.loadDeletes(ctx)

@@ -68,16 +68,18 @@ type Scanner struct {
 	bucket objstore.Bucket
 	mem    memory.Allocator
 	opts   Options
-	byName bool // columns are matched by name even in files with field ids
+	pages  *Pool // what the Parquet reader needs between the file and the batch
+	byName bool  // columns are matched by name even in files with field ids
 }
 
 // New returns a Scanner that reads from bucket and allocates batches from mem;
-// a nil mem means a Pool of its own.
+// a nil mem means a Pool of its own. With a Pool, the memory of a batch is used
+// again as soon as its last reference is released.
 func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	if mem == nil {
 		mem = NewPool()
 	}
-	return &Scanner{bucket: bucket, mem: mem, opts: opts.withDefaults()}
+	return &Scanner{bucket: bucket, mem: mem, pages: NewPool(), opts: opts.withDefaults()}
 }
 
 // Scan streams the rows of scan in the order of its tasks, as batches in

@@ -70,14 +70,14 @@ func newGroup(p *pipeline, u *unit) (*group, error) {
 	f := u.file
 	g := &group{
 		pipeline: p, unit: u, mem: p.scanner.mem, filter: filter,
-		ranges:  &ranges{ctx: p.ctx, reader: f.reader, mem: p.scanner.mem},
+		ranges:  &ranges{ctx: p.ctx, reader: f.reader, mem: p.scanner.pages},
 		columns: make([]*pqarrow.ColumnReader, len(p.shape.columns)),
 		rows:    f.meta.RowGroups[u.rowGroup].NumRows,
 		first:   f.starts[u.rowGroup],
 	}
-	// Buffers of the Parquet reader itself may outlive the scan until they are
-	// collected, so that they are not the scan's allocator's.
-	props := parquet.NewReaderProperties(memory.DefaultAllocator)
+	// Some buffers of the Parquet reader itself outlive the scan until they are
+	// collected, so that they do not come from the allocator of batches.
+	props := parquet.NewReaderProperties(p.scanner.pages)
 	props.BufferedStreamEnabled = true
 	raw, err := pqfile.NewParquetReader(g.ranges, pqfile.WithMetadata(f.meta), pqfile.WithReadProps(props))
 	if err != nil {
