@@ -18,6 +18,7 @@ type rowsReader struct {
 	schema  *arrow.Schema
 	row     int64 // of the current execution
 	current array.RecordReader
+	batch   arrow.RecordBatch // of current, under schema
 	err     error
 }
 
@@ -53,6 +54,7 @@ func (r *rowsReader) start() error {
 func (r *rowsReader) Next() bool {
 	for r.err == nil && r.current != nil {
 		if r.current.Next() {
+			r.take(r.current.RecordBatch())
 			return true
 		}
 		if r.err = r.current.Err(); r.err != nil {
@@ -67,11 +69,38 @@ func (r *rowsReader) Next() bool {
 		if r.err = r.start(); r.err != nil {
 			break
 		}
-		if !r.current.Schema().Equal(r.schema) {
+		if !sameTypes(r.current.Schema(), r.schema) {
 			r.err = errSchemaChanged()
 		}
 	}
 	return false
+}
+
+// take makes rec the current batch. An expression without an alias is named
+// after its parameters, so that names differ from one execution to the next.
+func (r *rowsReader) take(rec arrow.RecordBatch) {
+	r.drop()
+	r.batch = array.NewRecordBatch(r.schema, rec.Columns(), rec.NumRows())
+}
+
+func (r *rowsReader) drop() {
+	if r.batch != nil {
+		r.batch.Release()
+		r.batch = nil
+	}
+}
+
+// sameTypes compares the columns of two schemas by type alone.
+func sameTypes(a, b *arrow.Schema) bool {
+	if a.NumFields() != b.NumFields() {
+		return false
+	}
+	for i := range a.NumFields() {
+		if !arrow.TypeEqual(a.Field(i).Type, b.Field(i).Type) {
+			return false
+		}
+	}
+	return true
 }
 
 // Retain adds a reference.
@@ -82,6 +111,7 @@ func (r *rowsReader) Release() {
 	if r.refs.Add(-1) != 0 {
 		return
 	}
+	r.drop()
 	if r.current != nil {
 		r.current.Release()
 	}
@@ -92,10 +122,10 @@ func (r *rowsReader) Release() {
 func (r *rowsReader) Schema() *arrow.Schema { return r.schema }
 
 // RecordBatch returns the current batch; it is valid until Next.
-func (r *rowsReader) RecordBatch() arrow.RecordBatch { return r.current.RecordBatch() }
+func (r *rowsReader) RecordBatch() arrow.RecordBatch { return r.batch }
 
 // Record is the old name of RecordBatch.
-func (r *rowsReader) Record() arrow.RecordBatch { return r.current.RecordBatch() }
+func (r *rowsReader) Record() arrow.RecordBatch { return r.batch }
 
 // Err returns what ended the executions early.
 func (r *rowsReader) Err() error { return r.err }
