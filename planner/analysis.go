@@ -60,6 +60,7 @@ type TableRef struct {
 	Span   sqltext.Span
 	AtSpan sqltext.Span
 
+	within    int  // number of the SELECT whose FROM it is in
 	candidate bool // found in the tokens: no reference unless the lake has such a table
 }
 

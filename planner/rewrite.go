@@ -106,16 +106,25 @@ func (a *Analysis) inReference(offset int) bool {
 }
 
 // implicitAlias returns the alias of a reference that has none of its own: the
-// name of its table, with the schema if a table of the same name in another
-// schema is referred to as well.
+// name of its table, with the schema if the same FROM holds a table of that
+// name in another schema. (Its bare name is then ambiguous.)
 func (a *Analysis) implicitAlias(i int) string {
 	ref := a.Tables[i]
 	for _, other := range a.Tables {
-		if ref.Schema != "" && other.Alias == "" && strings.EqualFold(other.Name, ref.Name) && !strings.EqualFold(other.Schema, ref.Schema) {
-			return ref.Schema + "." + ref.Name
+		if other.within == ref.within && other.Alias == "" && strings.EqualFold(other.Name, ref.Name) &&
+			!strings.EqualFold(other.schemaName(), ref.schemaName()) {
+			return ref.schemaName() + "." + ref.Name
 		}
 	}
 	return ref.Name
+}
+
+// schemaName returns the schema that is written, or main.
+func (r TableRef) schemaName() string {
+	if r.Schema == "" || r.Catalog == "" && strings.EqualFold(r.Schema, CatalogName) {
+		return DefaultSchema
+	}
+	return r.Schema
 }
 
 // qualifiers returns how many leading parts of a column's name are the catalog

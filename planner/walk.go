@@ -31,6 +31,9 @@ type walker struct {
 	analysis *Analysis
 	tokens   tokenIndex
 	err      error
+	// selects counts the SELECT nodes met; within is the number of the one that
+	// is being visited, 0 outside of all.
+	selects, within int
 }
 
 // walk visits v and all below it. inSelect is set inside a select list, where
@@ -48,7 +51,13 @@ func (w *walker) walk(v any, s *scope, inSelect bool) {
 
 func (w *walker) node(o object, s *scope, inSelect bool) {
 	switch o.text("type") {
-	case "SELECT_NODE", "SET_OPERATION_NODE":
+	case "SELECT_NODE":
+		s = w.ctes(o, s)
+		outer := w.within
+		w.selects++
+		w.within = w.selects
+		defer func() { w.within = outer }()
+	case "SET_OPERATION_NODE":
 		s = w.ctes(o, s)
 	case "RECURSIVE_CTE_NODE", "CTE_NODE":
 		s = w.ctes(o, s)
@@ -93,7 +102,7 @@ func (w *walker) ctes(o object, s *scope) *scope {
 func (w *walker) table(o object, s *scope) {
 	ref := TableRef{
 		Catalog: o.text("catalog_name"), Schema: o.text("schema_name"), Name: o.text("table_name"),
-		Alias: o.text("alias"), ColumnAliases: o.texts("column_name_alias"),
+		Alias: o.text("alias"), ColumnAliases: o.texts("column_name_alias"), within: w.within,
 	}
 	if ref.Alias != "" {
 		w.analysis.names[strings.ToLower(ref.Alias)] = true
