@@ -138,20 +138,25 @@ func (a *Analysis) qualifiers(parts []string, replaced []bool) (n, ref int) {
 			return 0, 0 // table.struct.field
 		}
 	}
-	for i, ref := range a.Tables {
-		if !replaced[i] || ref.Alias != "" {
-			continue
-		}
-		if len(parts) >= 4 && strings.EqualFold(parts[0], CatalogName) &&
-			ref.inSchema(parts[1]) && strings.EqualFold(parts[2], ref.Name) {
-			return 2, i
-		}
-		if (ref.inSchema(parts[0]) || strings.EqualFold(parts[0], CatalogName)) && strings.EqualFold(parts[1], ref.Name) {
-			return 1, i
+	// A schema as written wins over one that an unqualified reference may have.
+	for _, inSchema := range []func(TableRef, string) bool{TableRef.isSchema, TableRef.inSchema} {
+		for i, ref := range a.Tables {
+			switch {
+			case !replaced[i] || ref.Alias != "":
+			case len(parts) >= 4 && strings.EqualFold(parts[0], CatalogName) && inSchema(ref, parts[1]) &&
+				strings.EqualFold(parts[2], ref.Name):
+				return 2, i
+			case (inSchema(ref, parts[0]) || strings.EqualFold(parts[0], CatalogName)) && strings.EqualFold(parts[1], ref.Name):
+				return 1, i
+			}
 		}
 	}
 	return 0, 0
 }
+
+// isSchema reports whether the reference is to a table of that schema, if
+// unqualified names are of main.
+func (r TableRef) isSchema(schema string) bool { return strings.EqualFold(r.schemaName(), schema) }
 
 // inSchema reports whether the reference may be to a table of that schema.
 func (r TableRef) inSchema(schema string) bool {
