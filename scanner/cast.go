@@ -213,6 +213,31 @@ func integersToDecimal[In integer](target arrow.DataType, to *arrow.Decimal128Ty
 	}
 }
 
+// unscaledToDecimal widens the integers of a decimal whose scale stays.
+func unscaledToDecimal[In int32 | int64](to *arrow.Decimal128Type) converter {
+	return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+		data := arr.Data()
+		n := data.Len()
+		buffer := memory.NewResizableBuffer(mem)
+		defer buffer.Release()
+		buffer.Resize(arrow.Decimal128Traits.BytesRequired(n))
+		if n > 0 {
+			in := arrow.GetData[In](data.Buffers()[1].Bytes())[data.Offset() : data.Offset()+n]
+			out := arrow.Decimal128Traits.CastFromBytes(buffer.Bytes())[:n]
+			for i, v := range in {
+				out[i] = decimal128.FromI64(int64(v))
+			}
+		}
+		validity := copyValidity(mem, arr)
+		if validity != nil {
+			defer validity.Release()
+		}
+		out := array.NewData(to, n, []*memory.Buffer{validity, buffer}, nil, arr.NullN(), 0)
+		defer out.Release()
+		return array.MakeFromData(out), nil
+	}
+}
+
 func rescale(v decimal128.Num, scale int32, to *arrow.Decimal128Type) (decimal128.Num, bool) {
 	if scale == to.Scale {
 		return v, true

@@ -87,7 +87,7 @@ func (f *file) name() string {
 	return fmt.Sprintf("data file %s of table %q", f.task.File.Path, f.scan.Table.Name)
 }
 
-// open reads the footer and the deletes, once.
+// open reads the footer and the deletes, once. Its errors do not name the file.
 func (f *file) open(ctx context.Context, sh *shape) error {
 	f.once.Do(func() { f.err = f.load(ctx, sh) })
 	return f.err
@@ -96,17 +96,17 @@ func (f *file) open(ctx context.Context, sh *shape) error {
 func (f *file) load(ctx context.Context, sh *shape) error {
 	df := f.task.File
 	if df.Encrypted {
-		return lake.Errorf(lake.KindUnsupported, "%s is encrypted", f.name())
+		return lake.Errorf(lake.KindUnsupported, "the file is encrypted")
 	}
 	if df.MappingID != 0 {
-		return lake.Errorf(lake.KindUnsupported, "%s is read through column mapping %d, which is not implemented", f.name(), df.MappingID)
+		return lake.Errorf(lake.KindUnsupported, "a file whose columns are named by mapping %d cannot be read", df.MappingID)
 	}
 	var err error
 	if f.reader, f.meta, err = openParquet(ctx, f.scanner.bucket, df.Path, df.Absolute, df.Bytes, df.FooterBytes); err != nil {
-		return lake.Wrap(lake.KindCorrupt, f.name(), err)
+		return err
 	}
 	if df.Rows != lake.Unknown && df.Rows != f.meta.NumRows {
-		return lake.Errorf(lake.KindCorrupt, "%s has %d rows, the catalog says %d", f.name(), f.meta.NumRows, df.Rows)
+		return lake.Errorf(lake.KindCorrupt, "the file has %d rows, the catalog says %d", f.meta.NumRows, df.Rows)
 	}
 	next := int64(0)
 	for _, g := range f.meta.RowGroups {
@@ -114,7 +114,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		next += g.NumRows
 	}
 	if f.layout, err = newLayout(f.meta, sh, f.scanner.byName, df.PartialMax > f.scan.Snapshot); err != nil {
-		return lake.Wrap(lake.KindCorrupt, f.name(), err)
+		return err
 	}
 	f.deleted, err = f.loadDeletes(ctx)
 	return err

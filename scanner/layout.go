@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
@@ -27,6 +29,10 @@ type source struct {
 	field   int // -1 if absent
 	leaves  []int
 	convert converter
+	// physical, if set, is the integer as which a decimal is to be decoded;
+	// convert widens it. Left to the Parquet reader, the 16 bytes of each
+	// value would be garbage to collect.
+	physical arrow.DataType
 }
 
 func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (out *layout, err error) {
@@ -42,6 +48,9 @@ func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (ou
 		if err != nil {
 			return nil, err
 		}
+		if s.field >= 0 && manifest.Fields[s.field].IsLeaf() {
+			s.decodeUnscaled(meta.Schema.Column(s.leaves[0]).PhysicalType(), manifest.Fields[s.field].Field.Type)
+		}
 		out.columns = append(out.columns, s)
 	}
 	if partial {
@@ -56,6 +65,22 @@ func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (ou
 		out.snapshot = &s
 	}
 	return out, nil
+}
+
+// decodeUnscaled has a decimal that the file holds as integers decoded as such.
+func (s *source) decodeUnscaled(physical parquet.Type, dt arrow.DataType) {
+	from, ok := dt.(*arrow.Decimal128Type)
+	to, same := s.column.ArrowType().(*arrow.Decimal128Type)
+	if !ok || !same || from.Scale != to.Scale {
+		return
+	}
+	switch physical {
+	case parquet.Types.Int32:
+		s.physical, s.convert = arrow.PrimitiveTypes.Int32, unscaledToDecimal[int32](to)
+	case parquet.Types.Int64:
+		s.physical, s.convert = arrow.PrimitiveTypes.Int64, unscaledToDecimal[int64](to)
+	default:
+	}
 }
 
 func newSource(c lake.Column, fields []pqarrow.SchemaField, byID bool) (source, error) {

@@ -84,7 +84,15 @@ func newGroup(p *pipeline, u *unit) (*group, error) {
 		return g, err
 	}
 	g.reader, err = pqarrow.NewFileReader(raw, pqarrow.ArrowReadProperties{PreAllocBinaryData: true}, g.mem)
-	return g, err
+	if err != nil {
+		return g, err
+	}
+	for i := range f.layout.columns {
+		if s := &f.layout.columns[i]; s.physical != nil {
+			g.reader.Manifest.Fields[s.field].Field.Type = s.physical
+		}
+	}
+	return g, nil
 }
 
 func (g *group) release() {
