@@ -17,12 +17,12 @@ import (
 
 // AllowedTableFunction reports whether clients may call the table function or
 // table macro of DuckDB with this name, compared without case. Functions that
-// read files, show settings or logs, change something, or run text as SQL are
-// not on the list, and neither is any function that a later DuckDB adds.
+// read files, show settings or logs, change something, or take SQL or the name of
+// a table as text (histogram, query_table) are not on the list, and neither is any function that a later DuckDB adds.
 func AllowedTableFunction(name string) bool {
 	switch strings.ToLower(name) {
 	case "range", "generate_series", "unnest", "repeat", "repeat_row", "summary",
-		"json_each", "json_tree", "histogram", "histogram_values",
+		"json_each", "json_tree",
 		"duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_functions", "duckdb_indexes",
 		"duckdb_keywords", "duckdb_schemas", "duckdb_sequences", "duckdb_tables", "duckdb_types", "duckdb_views",
 		"icu_calendar_names", "pg_timezone_names", "pragma_collations", "pragma_show", "pragma_table_info",
