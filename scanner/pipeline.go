@@ -294,10 +294,13 @@ func (p *pipeline) decodeRows() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rows := p.scanner.opts.BatchRows
-	if p.rowBytes == 0 {
-		rows = min(rows, probeRows)
-	} else {
+	switch {
+	case p.rowBytes > 0:
 		rows = min(rows, max(decodeBytes/p.rowBytes, 1))
+	case p.shape.residual != nil:
+		rows = min(rows, filterProbeRows)
+	default:
+		rows = min(rows, probeRows)
 	}
 	if p.left >= 0 && p.shape.residual == nil {
 		rows = min(rows, max(p.skip+p.left, 1))
@@ -308,6 +311,9 @@ func (p *pipeline) decodeRows() int64 {
 const (
 	// probeRows is the size of the first batch of a scan: values may be large.
 	probeRows = 1 << 10
+	// filterProbeRows is the size of the batches of a scan with a filter until
+	// a row has matched: most are of small values and never leave the filter.
+	filterProbeRows = 8 << 10
 	// decodeBytes is what a worker decodes at once, about.
 	decodeBytes = 16 << 20
 )

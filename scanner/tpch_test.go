@@ -71,6 +71,9 @@ func BenchmarkScan(b *testing.B) {
 	four := *scan
 	four.Projection = scan.Projection[:4]
 	run("columns=4", &four, rows)
+	none := *scan
+	none.Residual = expr.Compare{Field: 2, Type: lake.Type{ID: lake.TypeInt64}, Op: expr.OpLess, Value: lake.Value{}}
+	run("selectivity=0", &none, 0)
 	point := *scan
 	point.Projection = scan.Projection[:3]
 	point.Tasks = []lake.ScanTask{{File: scan.Tasks[0].File, RowGroups: []int32{20}, Bytes: 1 << 20}}
