@@ -162,8 +162,12 @@ def connect(uri, autocommit=True, **options):
 
 def ingest(connection, name, data, mode="create", token=None, **names):
     """Bulk load a table or a reader in messages that the driver can send."""
-    if isinstance(data, pa.Table):
+    if isinstance(data, pa.Table) and data.num_rows > 0:
         data = data.to_reader(max_chunksize=CHUNK_ROWS)
+    elif isinstance(data, pa.Table):
+        # Of a reader without batches the driver sends not even the schema.
+        empty = pa.record_batch([pa.array([], field.type) for field in data.schema], schema=data.schema)
+        data = pa.RecordBatchReader.from_batches(data.schema, [empty])
     with connection.cursor() as cursor:
         if token is not None:
             cursor.adbc_statement.set_options(**{TOKEN_OPTION: token})
@@ -173,8 +177,8 @@ def ingest(connection, name, data, mode="create", token=None, **names):
 def error_kind(error):
     """Return the kind that the server gave an error, such as "not_found"."""
     for key, value in getattr(error, "details", None) or []:
-        if key.lower() == "flightlake-error-kind":
-            return value.decode() if isinstance(value, bytes) else value
+        if key.decode().lower() == "flightlake-error-kind":
+            return value.decode()
     return None
 
 

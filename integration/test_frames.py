@@ -108,14 +108,15 @@ def comparable(value):
 
 
 def test_polars_writes_and_reads(shared, table):
+    uri = shared.uri.replace("grpc://", "flightsql://") + "?transport=tcp"  # Polars picks the driver by the scheme
     frame = polars.DataFrame({"id": [1, 2, 3], "s": ["a", None, "c"], "l": [[1], [], None], "x": [0.5, None, 2.0]})
-    assert frame.write_database(table, shared.uri, engine="adbc") in (3, -1)
-    got = polars.read_database_uri(f"SELECT * FROM {table} ORDER BY id", shared.uri, engine="adbc")
+    assert frame.write_database(table, uri, engine="adbc") in (3, -1)
+    got = polars.read_database_uri(f"SELECT * FROM {table} ORDER BY id", uri, engine="adbc")
     assert_frame_equal(got, frame)
-    frame.write_database(table, shared.uri, engine="adbc", if_table_exists="append")
-    frame.write_database(f"main.{table}", shared.uri, engine="adbc", if_table_exists="append")
+    frame.write_database(table, uri, engine="adbc", if_table_exists="append")
+    frame.write_database(f"main.{table}", uri, engine="adbc", if_table_exists="append")
     assert shared.rows(f"SELECT count(*) FROM {table}") == [(9,)]
-    frame.write_database(table, shared.uri, engine="adbc", if_table_exists="replace")
+    frame.write_database(table, uri, engine="adbc", if_table_exists="replace")
     assert shared.rows(f"SELECT count(*) FROM {table}") == [(3,)]
     with shared.connect() as connection:
         again = polars.read_database(f"SELECT id FROM {table} WHERE id > 1 ORDER BY id", connection)

@@ -16,6 +16,6 @@ def test_jdbc(server):
     url = server.uri.replace("grpc://", "jdbc:arrow-flight-sql://") + "/?useEncryption=false"
     program = harness.ROOT / "integration" / "jdbc" / "Jdbc.java"
     command = ["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-cp", JAR, str(program), url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.splitlines() == [f"ok {step}" for step in STEPS], done.stderr[-4000:]
     assert done.returncode == 0

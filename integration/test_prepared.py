@@ -112,7 +112,8 @@ def test_types_of_parameters_are_told(shared, sql, types):
         try:
             statement.set_sql_query(sql)
             statement.prepare()
-            schema = pa.Schema._import_from_c(statement.get_parameter_schema().address)
+            handle = statement.get_parameter_schema()
+            schema = pa.schema(handle)
         finally:
             statement.close()
     assert [field.type for field in schema] == types
