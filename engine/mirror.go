@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -17,18 +19,21 @@ type mirror struct {
 	version int64             // guarded by mu; of the state that is shown
 	schemas map[string]bool   // guarded by mu; by name
 	tables  map[string]string // guarded by mu; DDL by qualified name
-	views   map[string]string // guarded by mu; DDL by qualified name
+	views   map[string]bool   // guarded by mu; by qualified name
 }
 
 // objects is what a state asks to be shown.
 type objects struct {
 	schemas map[string]bool
 	tables  map[string]table
-	views   map[string]string
+	views   map[string]view
 }
 
 // table is the DDL of an empty table; bare leaves out the defaults.
-type table struct{ full, bare string }
+type table struct{ full, bare, comments string }
+
+// view is the DDL of a view, which binds in its schema.
+type view struct{ schema, ddl, comment string }
 
 // Sync shows the schemas, tables and views of a state of the lake to the
 // queries that start afterwards. It costs nothing if the schema version is the
@@ -52,20 +57,20 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 }
 
 func objectsOf(state *lake.State) objects {
-	o := objects{schemas: map[string]bool{}, tables: map[string]table{}, views: map[string]string{}}
+	o := objects{schemas: map[string]bool{}, tables: map[string]table{}, views: map[string]view{}}
 	for i := range state.Schemas {
 		s := &state.Schemas[i]
 		o.schemas[s.Name] = true
 		for j := range s.Tables {
 			name := qualified(s.Name, s.Tables[j].Name)
-			comments := commentsOf(name, &s.Tables[j])
 			o.tables[name] = table{
-				full: columnsDDL(name, s.Tables[j].Columns, true) + comments,
-				bare: columnsDDL(name, s.Tables[j].Columns, false) + comments,
+				full:     columnsDDL(name, s.Tables[j].Columns, true),
+				bare:     columnsDDL(name, s.Tables[j].Columns, false),
+				comments: commentsOf(name, &s.Tables[j]),
 			}
 		}
 		for j := range s.Views {
-			o.views[qualified(s.Name, s.Views[j].Name)] = viewDDL(s.Name, &s.Views[j])
+			o.views[qualified(s.Name, s.Views[j].Name)] = newView(s.Name, &s.Views[j])
 		}
 	}
 	return o
@@ -121,7 +126,7 @@ func commentsOf(name string, t *lake.Table) string {
 	return b.String()
 }
 
-func viewDDL(schema string, v *lake.View) string {
+func newView(schema string, v *lake.View) view {
 	name := qualified(schema, v.Name)
 	aliases := ""
 	if len(v.ColumnAliases) > 0 {
@@ -131,18 +136,18 @@ func viewDDL(schema string, v *lake.View) string {
 		}
 		aliases = " (" + strings.Join(quoted, ", ") + ")"
 	}
-	ddl := "USE " + CatalogName + "." + lake.QuoteIdent(schema) + "; CREATE VIEW " + name + aliases + " AS " + v.SQL
+	out := view{schema: schema, ddl: "CREATE VIEW " + name + aliases + " AS " + v.SQL}
 	if v.Comment != "" {
-		ddl += "; COMMENT ON VIEW " + name + " IS " + lake.QuoteLiteral(v.Comment)
+		out.comment = "COMMENT ON VIEW " + name + " IS " + lake.QuoteLiteral(v.Comment)
 	}
-	return ddl
+	return out
 }
 
 // apply makes the difference. The caller holds mu. If it fails half-way, the
 // maps still say what exists.
 func (m *mirror) apply(c *connection, want objects) error {
 	if m.schemas == nil {
-		m.schemas, m.tables, m.views = map[string]bool{DefaultSchema: true}, map[string]string{}, map[string]string{}
+		m.schemas, m.tables, m.views = map[string]bool{DefaultSchema: true}, map[string]string{}, map[string]bool{}
 	}
 	for name := range m.views { // a view must be bound anew when its tables change
 		if err := c.exec("DROP VIEW IF EXISTS %s", name); err != nil {
@@ -151,7 +156,7 @@ func (m *mirror) apply(c *connection, want objects) error {
 		delete(m.views, name)
 	}
 	for name, ddl := range m.tables {
-		if want.tables[name].full == ddl {
+		if t := want.tables[name]; t.full+t.comments == ddl {
 			continue
 		}
 		if err := c.exec("DROP TABLE IF EXISTS %s", name); err != nil {
@@ -185,12 +190,19 @@ func (m *mirror) create(c *connection, want objects) error {
 		if _, ok := m.tables[name]; ok {
 			continue
 		}
-		if c.exec("%s", want.tables[name].full) != nil {
-			if err := c.exec("DROP TABLE IF EXISTS %s; %s", name, want.tables[name].bare); err != nil {
+		t := want.tables[name]
+		if c.runChange(t.full, duckdb.StatementTypeCreate) != nil {
+			if err := c.runChange(t.bare, duckdb.StatementTypeCreate); err != nil {
 				return err
 			}
 		}
-		m.tables[name] = want.tables[name].full
+		m.tables[name] = t.full + t.comments
+		if t.comments == "" {
+			continue
+		}
+		if err := c.exec("%s", t.comments); err != nil {
+			return err
+		}
 	}
 	m.createViews(c, want.views)
 	return nil
@@ -198,13 +210,18 @@ func (m *mirror) create(c *connection, want objects) error {
 
 // createViews creates views in an order that suits those that read others:
 // round after round until nothing more binds.
-func (m *mirror) createViews(c *connection, views map[string]string) {
+func (m *mirror) createViews(c *connection, views map[string]view) {
 	for progress := true; progress; {
 		progress = false
 		for _, name := range slices.Sorted(maps.Keys(views)) {
-			if _, ok := m.views[name]; !ok && c.exec("%s", views[name]) == nil {
-				m.views[name] = views[name]
-				progress = true
+			v := views[name]
+			if m.views[name] || c.exec("USE %s.%s", CatalogName, lake.QuoteIdent(v.schema)) != nil ||
+				c.runChange(v.ddl, duckdb.StatementTypeCreate) != nil {
+				continue
+			}
+			m.views[name], progress = true, true
+			if v.comment != "" {
+				_ = c.exec("%s", v.comment) // a view without its comment is better than none
 			}
 		}
 	}

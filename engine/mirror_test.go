@@ -18,7 +18,10 @@ func mirrorState() *lake.State {
 			{Name: "a", Type: lake.Type{ID: lake.TypeInt32}, Default: &five, Comment: "the a"},
 			{Name: "b", Type: lake.Type{ID: lake.TypeVarchar}, Nullable: true, Default: &broken, DefaultIsExpression: true},
 		}}}, Views: []lake.View{
-			{Name: "av", SQL: "SELECT * FROM bv"}, {Name: "bv", SQL: "SELECT a AS x FROM t"}, {Name: "broken", SQL: "FROM nowhere"},
+			{Name: "av", SQL: "SELECT * FROM bv"},
+			{Name: "bv", SQL: "SELECT a AS x FROM t"},
+			{Name: "broken", SQL: "FROM nowhere"},
+			{Name: "two", SQL: "SELECT 1; CREATE TABLE lake.main.smuggled (a INTEGER)"},
 		}},
 		{Name: `s"2`, Tables: []lake.Table{{Name: "u.v", Columns: []lake.Column{{Name: "🦆", Type: lake.Type{ID: lake.TypeJSON}, Nullable: true}}}}},
 	}}
