@@ -113,3 +113,32 @@ func BenchmarkWriteSmall(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// BenchmarkWritePartitioned writes lineitem to 196 partitions.
+func BenchmarkWritePartitioned(b *testing.B) {
+	if os.Getenv("FLIGHTLAKE_BENCH_LINEITEM") == "" {
+		b.Skip("FLIGHTLAKE_BENCH_LINEITEM is not set")
+	}
+	table, err := lineitem()
+	require.NoError(b, err)
+	columns, err := lake.ColumnsFromArrow(table.Schema())
+	require.NoError(b, err)
+	columns, _ = lake.AssignFieldIDs(columns)
+	w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+	spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Partition: &lake.PartitionSpec{ID: 1, Fields: []lake.PartitionField{
+		{Column: 15, Transform: lake.TransformIdentity}, // l_shipmode
+		{Column: 11, Transform: lake.TransformYear},     // l_shipdate
+		{Column: 1, Transform: lake.TransformBucket, Buckets: 4},
+	}}}
+	b.ReportAllocs()
+	before := cpuTime(b)
+	files := 0
+	for b.Loop() {
+		result, err := w.Write(b.Context(), spec, array.NewTableReader(table, 65536))
+		require.NoError(b, err)
+		require.Equal(b, table.NumRows(), result.Rows)
+		files = len(result.Files)
+	}
+	b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu_s/op")
+	b.ReportMetric(float64(files), "files")
+}

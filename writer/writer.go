@@ -49,11 +49,12 @@ type Limits struct {
 	OpenFiles int
 }
 
-// The default Limits: 64 MiB hold 122,880 rows of 500 bytes.
+// The default Limits: 64 MiB hold 122,880 rows of 500 bytes; a file that is open
+// costs a descriptor and whatever the Bucket buffers.
 const (
 	DefaultRowGroupBytes int64 = 64 << 20
 	DefaultBufferedBytes int64 = 128 << 20
-	DefaultOpenFiles           = 64
+	DefaultOpenFiles           = 256
 )
 
 // Writer writes streams of rows. It is safe for concurrent use.
