@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
@@ -184,9 +183,10 @@ func fits(t, c lake.Type) bool {
 // successor returns the least text that is greater than every text with the
 // given prefix; ok is false if there is none.
 func successor(prefix string) (string, bool) {
-	prefix = strings.TrimRight(prefix, "\xff")
-	if prefix == "" {
-		return "", false
+	for n := len(prefix) - 1; n >= 0; n-- {
+		if c := prefix[n]; c < 0xFF {
+			return prefix[:n] + string([]byte{c + 1}), true
+		}
 	}
-	return prefix[:len(prefix)-1] + string([]byte{prefix[len(prefix)-1] + 1}), true
+	return "", false
 }

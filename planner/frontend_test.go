@@ -18,11 +18,11 @@ import (
 	"github.com/flightlake/flightlake/planner"
 )
 
-func newPlanner(t testing.TB) *planner.Planner {
-	t.Helper()
+func newPlanner(tb testing.TB) *planner.Planner {
+	tb.Helper()
 	f, err := engine.NewFrontend(engine.FrontendOptions{})
-	require.NoError(t, err)
-	t.Cleanup(f.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(f.Close)
 	return planner.New(f)
 }
 
@@ -82,8 +82,8 @@ func testState() *lake.State {
 	}}
 }
 
-func resolveAll(t testing.TB, a *planner.Analysis, files map[string]*cache.TableVersion) ([]planner.Resolved, error) {
-	t.Helper()
+func resolveAll(tb testing.TB, a *planner.Analysis, files map[string]*cache.TableVersion) ([]planner.Resolved, error) {
+	tb.Helper()
 	state := testState()
 	out := make([]planner.Resolved, len(a.Tables))
 	for i, ref := range a.Tables {
@@ -175,13 +175,13 @@ func TestPlanPredicates(t *testing.T) {
 	})
 }
 
-func planOf(t testing.TB, p *planner.Planner, sql string, names []string, files map[string]*cache.TableVersion) (*planner.Plan, error) {
-	t.Helper()
+func planOf(tb testing.TB, p *planner.Planner, sql string, names []string, files map[string]*cache.TableVersion) (*planner.Plan, error) {
+	tb.Helper()
 	a, err := p.Analyze(context.Background(), sql)
 	if err != nil {
 		return nil, err
 	}
-	tables, err := resolveAll(t, a, files)
+	tables, err := resolveAll(tb, a, files)
 	if err != nil {
 		return nil, err
 	}

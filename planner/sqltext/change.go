@@ -14,7 +14,7 @@ type Drop struct {
 }
 
 func (s *Statement) drop(c *Cursor) error {
-	what := ""
+	var what string
 	switch {
 	case c.Words("TABLE"):
 		s.Kind, s.Name, what = KindDropTable, "DROP TABLE", "table"

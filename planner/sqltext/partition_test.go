@@ -27,8 +27,10 @@ func TestResolvePartition(t *testing.T) {
 	}, columns)
 	require.NoError(t, err)
 	require.Equal(t, []lake.PartitionField{
-		{Column: 1, Transform: lake.TransformIdentity}, {Column: 2, Transform: lake.TransformHour},
-		{Column: 2, Transform: lake.TransformBucket, Buckets: 4}, {Column: 4, Transform: lake.TransformIdentity},
+		{Column: 1, Transform: lake.TransformIdentity},
+		{Column: 2, Transform: lake.TransformHour},
+		{Column: 2, Transform: lake.TransformBucket, Buckets: 4},
+		{Column: 4, Transform: lake.TransformIdentity},
 	}, got)
 
 	for name, c := range map[string]struct {
