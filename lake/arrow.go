@@ -91,6 +91,7 @@ func (c *Column) ArrowType() arrow.DataType {
 		return arrow.ListOfField(c.Children[0].ArrowField())
 	case TypeMap:
 		key, value := c.Children[0].ArrowField(), c.Children[1].ArrowField()
+		key.Nullable = false // whatever the catalog says: the extension marks keys as nullable
 		m := arrow.MapOfFields(key, value)
 		return m
 	case TypeStruct:

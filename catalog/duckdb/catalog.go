@@ -21,8 +21,8 @@ import (
 const (
 	// DefaultMemoryBytes is the memory limit of the catalog's DuckDB.
 	DefaultMemoryBytes = 256 << 20
-	// threads suffice for scans of 100,000 files; a commit uses one.
-	threads = 2
+	// threads is what a commit needs; a second one costs it more than it helps scans.
+	threads = 1
 	// connectionsMax bounds the readers; the committer has one more.
 	connectionsMax = 16
 	// walBytesMax is the size of the write-ahead log from which a commit also
@@ -39,7 +39,7 @@ type Options struct {
 	// memory, which ends with Close.
 	Path string
 	// DataPath is where the keys of the lake's files begin: an absolute path or
-	// a URL that ends with "/".
+	// a URL. A "/" is added if it does not end with one.
 	DataPath string
 	// Clock dates snapshots. It must not be nil.
 	Clock clock.Clock
@@ -63,7 +63,7 @@ type Catalog struct {
 // Errors: KindState, with nothing changed, if another process holds the file
 // (it is named), if the file is no DuckDB database or of a version that this
 // server does not know, and those of sqlcatalog.Open; KindInvalid for a
-// Path with a question mark and a DataPath that does not end with "/"; KindCorrupt if DuckDB cannot read it.
+// Path with a question mark; KindCorrupt if DuckDB cannot read it.
 func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 	if o.Clock == nil {
 		return nil, lake.Errorf(lake.KindInvalid, "open catalog: no clock")

@@ -103,7 +103,7 @@ func insert(ctx context.Context, conn *sql.Conn, table string, rows [][]any) err
 // checkSelect lets DuckDB parse the query: only SELECTs can be serialised.
 func checkSelect(ctx context.Context, conn *sql.Conn, text string) error {
 	var serialized string
-	if err := conn.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql(?) AS VARCHAR)", text).Scan(&serialized); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR)) AS VARCHAR)", text).Scan(&serialized); err != nil {
 		return fmt.Errorf("parse: %w", err)
 	}
 	var parsed struct {

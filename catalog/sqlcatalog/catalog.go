@@ -26,8 +26,8 @@ const (
 
 // Options configure Open.
 type Options struct {
-	// DataPath is where the keys of files begin: an absolute path or a URL that
-	// ends with "/".
+	// DataPath is where the keys of files begin: an absolute path or a URL. A
+	// "/" is added if it does not end with one.
 	DataPath string
 	// Clock dates snapshots. It must not be nil.
 	Clock clock.Clock
@@ -66,7 +66,7 @@ var _ catalog.Catalog = (*Catalog)(nil)
 //
 // Errors: KindState, with nothing changed, for a catalog of another version,
 // for a database that holds something else, and for a catalog whose data lies
-// elsewhere; KindInvalid for a DataPath that does not end with "/".
+// elsewhere.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect, o Options) (*Catalog, error) {
 	log := o.Log
 	if log == nil {

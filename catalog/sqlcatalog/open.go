@@ -28,7 +28,7 @@ const (
 func (c *Catalog) prepare(ctx context.Context, conn *sql.Conn) (err error) {
 	const op = "open catalog"
 	if !strings.HasSuffix(c.dataPath, "/") {
-		return lake.Errorf(lake.KindInvalid, "%s: data path %q does not end with a slash", op, c.dataPath)
+		c.dataPath += "/"
 	}
 	s := &session{conn: conn, dialect: &c.dialect}
 	if err := s.exec(ctx, c.dialect.BeginWrite); err != nil {

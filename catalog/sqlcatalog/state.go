@@ -186,11 +186,14 @@ func (l *loader) loadColumns(ctx context.Context) error {
 	return nil
 }
 
-// checkChildren makes sure that the readers of a nested type find its children.
+// checkChildren makes sure that the readers of a nested type find its children as they expect them.
 func checkChildren(table lake.TableID, c *lake.Column) error {
 	want := map[lake.TypeID]int{lake.TypeList: 1, lake.TypeMap: 2}[c.Type.ID]
 	if n := len(c.Children); n == 0 || (want != 0 && n != want) {
 		return lake.Errorf(lake.KindCorrupt, "table %d: column %d is a %s of %d fields", table, c.ID, c.Type, n)
+	}
+	if c.Type.ID == lake.TypeMap {
+		c.Children[0].Nullable = false // the extension marks keys as nullable
 	}
 	return nil
 }
