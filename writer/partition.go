@@ -219,7 +219,7 @@ func floatKey(v float64) uint64 {
 	case v == 0:
 		return 0
 	case v != v:
-		return math.Float64bits(math.NaN())
+		return quietNaN
 	}
 	return math.Float64bits(v)
 }

@@ -229,9 +229,7 @@ func hashed(v *pqenc.Values, i int) []byte {
 		}
 		word = uint64(integerAt(v, i))
 	case lake.TypeFloat32, lake.TypeFloat64:
-		if word = identityKey(v, i); math.IsNaN(math.Float64frombits(word)) {
-			word = quietNaN
-		}
+		word = identityKey(v, i)
 	case lake.TypeTimeTZ:
 		word = uint64(integerAt(v, i))<<24 | timeTZOffset
 	case lake.TypeTimestampS:
