@@ -38,8 +38,8 @@ type selectPlan struct {
 	explain, analyze bool
 }
 
-// Plan plans a query and pins it to the latest snapshot. With several rows of
-// parameters the query is run once for each, and the rows follow each other.
+// Plan plans a query, with at most one row of parameters, and pins it to the
+// latest snapshot.
 //
 // Errors: KindInvalid for SQL that does not parse or bind, with its position;
 // KindNotFound, with near names, for a table or snapshot; KindForbidden for a
@@ -49,59 +49,33 @@ func (s *Service) Plan(ctx context.Context, st Statement) (Query, error) {
 	if err != nil {
 		return Query{}, err
 	}
-	q := Query{Statement: st, Snapshot: head.ID, Rows: lake.Unknown, Bytes: lake.Unknown}
-	texts, err := bindAll(st)
+	p, err := s.planStatement(ctx, st, head.ID)
 	if err != nil {
 		return Query{}, err
 	}
-	if len(texts) == 0 {
-		return Query{}, lake.Errorf(lake.KindInvalid, "the query has parameters and got no row of values")
-	}
-	for i, text := range texts {
-		p, err := s.selectPlan(ctx, text, st.Scope, head.ID)
-		if err != nil {
-			return Query{}, err
-		}
-		if i == 0 {
-			q.Schema, q.Rows = p.schema, p.rows()
-			continue
-		}
-		if !p.schema.Equal(q.Schema) {
-			return Query{}, lake.Errorf(lake.KindInvalid, "row %d of the parameters gives the result other columns than row 1", i+1)
-		}
-		q.Rows = addKnown(q.Rows, p.rows())
-	}
-	return q, nil
-}
-
-func addKnown(a, b int64) int64 {
-	if a == lake.Unknown || b == lake.Unknown {
-		return lake.Unknown
-	}
-	return a + b
+	return Query{Statement: st, Snapshot: head.ID, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}, nil
 }
 
 // Run starts a planned query at its snapshot. Reading the rows does the work.
 func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
-	texts, err := bindAll(q.Statement)
+	p, err := s.planStatement(ctx, q.Statement, q.Snapshot)
 	if err != nil {
 		return Rows{}, err
 	}
-	parts := make([]func() (array.RecordReader, error), len(texts))
-	for i, text := range texts {
-		parts[i] = func() (array.RecordReader, error) {
-			p, err := s.selectPlan(ctx, text, q.Statement.Scope, q.Snapshot)
-			if err != nil {
-				return nil, err
-			}
-			return s.start(ctx, p)
-		}
+	reader, err := s.start(ctx, p)
+	return Rows{Reader: reader, Snapshot: q.Snapshot}, err
+}
+
+// planStatement binds the parameters of a query and plans it.
+func (s *Service) planStatement(ctx context.Context, st Statement, id lake.SnapshotID) (*selectPlan, error) {
+	texts, err := bindAll(st)
+	if err != nil {
+		return nil, err
 	}
-	if len(parts) == 1 {
-		reader, err := parts[0]()
-		return Rows{Reader: reader, Snapshot: q.Snapshot}, err
+	if len(texts) != 1 {
+		return nil, lake.Errorf(lake.KindInvalid, "a query runs with one row of parameters and got %d", len(texts))
 	}
-	return Rows{Reader: newChain(q.Schema, parts), Snapshot: q.Snapshot}, nil
+	return s.selectPlan(ctx, texts[0], st.Scope, id)
 }
 
 // selectPlan plans one query without parameters, or finds its plan.
@@ -463,8 +437,8 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 				return ref
 			})
 		}
-		if files, columns, ok := s.parquetFiles(p, i); ok {
-			return engine.ParquetRef(files, columns)
+		if ref, ok := s.parquetRef(p, i); ok {
+			return ref
 		}
 		ref, r := s.Executor.Register(ctx, source)
 		releases = append(releases, r)
@@ -502,29 +476,34 @@ func (s *Service) source(p *selectPlan, i int) engine.TableSource {
 // files and would read again what the zone maps have skipped.
 const readParquetShareMin = 50
 
-// parquetFiles returns the local files of a read if DuckDB's own Parquet
-// reader may have them: files that flightlake wrote, whole and without deletes.
-func (s *Service) parquetFiles(p *selectPlan, i int) ([]string, []lake.Column, bool) {
+// parquetRef returns what has DuckDB's own Parquet reader read a table, if it
+// may: local files that flightlake wrote, whole and without deletes.
+func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 	local := s.Bucket.Capabilities().LocalPathFunc
 	if local == nil || p.virtual[i] != nil {
-		return nil, nil, false
+		return "", false
 	}
 	read := &p.plan.Reads[i]
 	if len(read.Tasks) == 0 || len(read.Inlined) > 0 || !engine.CanReadParquet(read.Table.Columns) {
-		return nil, nil, false
+		return "", false
 	}
 	files := make([]string, len(read.Tasks))
+	current := true
 	var rows, all int64
 	for j := range read.Tasks {
 		f := read.Tasks[j].File
 		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.MappingID != 0 || len(f.Deletes) > 0 {
-			return nil, nil, false
+			return "", false
 		}
 		files[j] = local(f.Path)
+		current = current && f.Begin >= read.Table.Begin
 		rows += read.Tasks[j].Rows
 		all += f.Rows
 	}
-	return files, read.Table.Columns, rows*100 >= all*readParquetShareMin
+	if rows*100 < all*readParquetShareMin {
+		return "", false
+	}
+	return engine.ParquetRef(files, read.Table.Columns, current), true
 }
 
 // metadataRows reads one of the catalog's own tables.
