@@ -34,7 +34,7 @@ export FLIGHTLAKE_TEST_PYTHON = $(PY)
 export FLIGHTLAKE_TEST_BINARY = $(CURDIR)/$(BIN)
 export FLIGHTLAKE_TEST_JDBC   = $(JDBC)
 export FLIGHTLAKE_TEST_CACHE  = $(CACHE)
-PYTEST = $(PY) -m pytest -p no:cacheprovider integration
+PYTEST = $(PY) -m pytest -p no:cacheprovider --tb=native --durations=5 integration
 
 .PHONY: help
 help: ## show this list

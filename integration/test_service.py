@@ -1,5 +1,6 @@
 """The process: what it prints, how it stops, health checks, TLS, response headers, memory."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -26,16 +27,20 @@ def test_the_lines_it_prints_are_ready_to_copy(server):
 
 
 def test_sigterm_lets_a_running_query_finish(server):
-    with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT i, repeat('x', 200) AS s FROM range(1000000) r(i)")
-        reader = cursor.fetch_record_batch()
-        rows = reader.read_next_batch().num_rows
-        stopped = []
-        stopper = threading.Thread(target=lambda: stopped.append(server.stop()))
-        stopper.start()
-        time.sleep(0.2)
-        rows += sum(batch.num_rows for batch in reader)
+    connection = server.connect()
+    cursor = connection.cursor()
+    cursor.execute("SELECT i, repeat('x', 200) AS s FROM range(1000000) r(i)")
+    reader = cursor.fetch_record_batch()
+    rows = reader.read_next_batch().num_rows
+    stopped = []
+    stopper = threading.Thread(target=lambda: stopped.append(server.stop()))
+    stopper.start()
+    time.sleep(0.2)
+    rows += sum(batch.num_rows for batch in reader)
     stopper.join(60)
+    for handle in (reader, cursor, connection):
+        with contextlib.suppress(Exception):  # the server that it would say goodbye to is gone
+            handle.close()
     assert rows == 1_000_000
     assert stopped == [0]
 
