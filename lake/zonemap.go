@@ -17,7 +17,7 @@ const (
 	// zoneMapBytesMax bounds what is decoded; an entry takes from 1 to some 100 bytes.
 	zoneMapBytesMax = 256 << 20
 	// zoneMapEntriesMax bounds row groups times columns. An entry takes some
-	// 130 bytes in memory, so that a hostile value costs at most 270 MB.
+	// 200 bytes in memory, so that a hostile value costs at most 420 MB.
 	zoneMapEntriesMax = 1 << 21
 )
 
@@ -80,7 +80,7 @@ func EncodeZoneMap(groups []RowGroup, types func(FieldID) (Type, bool)) ([]byte,
 // nil types every leaf is returned as it was stored.
 //
 // Errors: KindCorrupt for anything but the output of EncodeZoneMap, KindState
-// for a newer version. It does not panic, and allocates at most some 130 bytes
+// for a newer version. It does not panic, and allocates at most some 200 bytes
 // for a byte of data.
 func DecodeZoneMap(data []byte, types func(FieldID) (Type, bool)) ([]RowGroup, error) {
 	d, err := openZoneMap(data)
@@ -97,6 +97,8 @@ func DecodeZoneMap(data []byte, types func(FieldID) (Type, bool)) ([]RowGroup, e
 	for i := range groups {
 		groups[i].Columns = entries[i*d.columns : i*d.columns : (i+1)*d.columns]
 	}
+	d.scratch = make([]ColumnStats, d.groups)
+	d.slab = make([]Value, 2*len(entries))
 	for range d.columns {
 		if d.failed {
 			break
@@ -295,6 +297,8 @@ type zoneDecoder struct {
 	groups  int
 	columns int
 	failed  bool
+	scratch []ColumnStats // of one column, one per row group
+	slab    []Value       // of which the bounds are cut
 }
 
 func openZoneMap(data []byte) (*zoneDecoder, error) {
@@ -400,7 +404,8 @@ func (d *zoneDecoder) column(groups []RowGroup, types func(FieldID) (Type, bool)
 		stored.Precision, stored.Scale = int32(d.byte()), int32(d.byte())
 	}
 	flags := d.take(d.groups)
-	column := make([]ColumnStats, d.groups)
+	column := d.scratch
+	clear(column)
 	d.ints(func(i int, v int64) { column[i].ValueCount = v })
 	d.ints(func(i int, v int64) { column[i].NullCount = v })
 	d.ints(func(i int, v int64) { column[i].NaNCount = v })
@@ -442,7 +447,8 @@ func widenInPlace(from, to Type, v *Value) bool {
 
 // values reads one bound of all row groups.
 func (d *zoneDecoder) values(words zoneWords) []Value {
-	values := make([]Value, d.groups)
+	values := d.slab[:d.groups:d.groups]
+	d.slab = d.slab[d.groups:]
 	if words.ints {
 		d.ints(func(i int, v int64) { values[i].Int = v })
 	}
@@ -453,9 +459,10 @@ func (d *zoneDecoder) values(words zoneWords) []Value {
 		d.ints(func(i int, v int64) { values[i].Float = math.Float64frombits(uint64(v)) })
 	}
 	if words.bytes {
-		lengths := make([]int64, d.groups)
-		d.ints(func(i int, v int64) { lengths[i] = v })
-		for i, n := range lengths {
+		d.ints(func(i int, v int64) { values[i].Int = v })
+		for i := range values {
+			n := values[i].Int
+			values[i].Int = 0
 			if n < 0 || n > int64(len(d.data)) {
 				d.failed = true
 				return values

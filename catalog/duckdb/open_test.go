@@ -211,3 +211,32 @@ func TestCatalogInMemory(t *testing.T) {
 	publish(t, c, partitioned())
 	require.NoError(t, c.Close())
 }
+
+// definitions lists the columns of DuckLake's tables and their constraints.
+func definitions(t *testing.T, path string) []string {
+	t.Helper()
+	db, err := sql.Open("duckdb", path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	rows, err := db.Query(`SELECT concat_ws(' ', table_name, column_index, column_name, data_type, is_nullable) FROM duckdb_columns()
+		WHERE table_name LIKE 'ducklake_%' AND NOT regexp_matches(table_name, '_[0-9]+$')
+		UNION ALL SELECT concat_ws(' ', table_name, constraint_text) FROM duckdb_constraints() WHERE table_name LIKE 'ducklake_%' ORDER BY 1`)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	var out []string
+	for rows.Next() {
+		var text string
+		require.NoError(t, rows.Scan(&text))
+		out = append(out, text)
+	}
+	require.NoError(t, rows.Err())
+	return out
+}
+
+func TestTablesAreThoseOfTheExtension(t *testing.T) {
+	t.Parallel()
+	theirs, ours := newPath(t), newPath(t)
+	extension(t, theirs, "create")
+	require.NoError(t, openAt(t, ours).Close())
+	require.Equal(t, definitions(t, theirs), definitions(t, ours))
+}
