@@ -138,7 +138,7 @@ def setup(folder, scale, short):
         roapi = stack.enter_context(connect_when_ready(address))
         yield Environment(
             parquet, lineitem, server, adbc, process.pid, roapi, duckdb.connect(), attach_ducklake(folder / "ducklake"),
-            lookups=20 if short else 200, appends=10 if short else 100,
+            lookups=20 if short else 50, appends=10 if short else 100,
         )  # fmt: skip
 
 

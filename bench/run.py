@@ -2,8 +2,8 @@
 
     bench/run.py [--sf 1] [--rounds 10] [--only NAME] [--short]
 
-Every round runs each contender once, one after another, so that whatever slows
-the machine slows all of them; a ratio is taken within a round and reported as
+Every round runs each contender once, one after another and in turns forwards
+and backwards, so that whatever slows the machine slows all of them; a ratio is taken within a round and reported as
 the median of the rounds with its quartiles. The case `self` runs flightlake
 against itself and against itself slowed by 5 %: it shows how small a change
 this machine can tell at the time of the run. Results are checked outside the
@@ -72,8 +72,11 @@ def measure(case, rounds):
     times = {name: [] for name in case.contenders}
     latencies = {name: [] for name in case.contenders}
     memory = {name: 0 for name in case.contenders}
+    order = list(case.contenders)
     for number in range(-1, rounds):  # the round before the first warms up and is dropped
-        for name, contender in case.contenders.items():
+        order.reverse()  # so that none always follows the same other
+        for name in order:
+            contender = case.contenders[name]
             with cases.peak_memory(contender) as peak:
                 sample = contender.run()
             contender.check(sample)
