@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,19 +42,40 @@ type Frontend struct {
 	mu    sync.RWMutex
 	twins *simplelru.LRU[string, struct{}]
 	bound int
+
+	// wide plans without unusedColumns; nil in wide itself.
+	wide *Frontend
 }
+
+// unusedColumns is the optimizer that narrows a GET to the columns needed.
+// Together with cte_inlining, and without those that are disabled, it makes
+// some plans that DuckDB's own checks refuse: those are made without it.
+const unusedColumns = "unused_columns"
 
 // keptOptimizers are the optimizers that leave a LOGICAL_GET per table
 // reference with its filters and columns. The others fold empty tables away or
 // make plans that cannot be serialised.
 func keptOptimizers() []string {
 	return []string{
-		"expression_rewriter", "filter_pullup", "filter_pushdown", "regex_range", "in_clause", "unused_columns", "cte_inlining",
+		"expression_rewriter", "filter_pullup", "filter_pushdown", "regex_range", "in_clause", "cte_inlining", unusedColumns,
 	}
 }
 
 // NewFrontend opens the front-end's DuckDB.
 func NewFrontend(opts FrontendOptions) (*Frontend, error) {
+	f, err := newFrontend(opts, keptOptimizers())
+	if err != nil {
+		return nil, err
+	}
+	wide := slices.DeleteFunc(keptOptimizers(), func(name string) bool { return name == unusedColumns })
+	if f.wide, err = newFrontend(opts, wide); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func newFrontend(opts FrontendOptions, kept []string) (*Frontend, error) {
 	if opts.MemoryLimitBytes == 0 {
 		opts.MemoryLimitBytes = frontendMemoryBytes
 	}
@@ -76,7 +99,7 @@ func NewFrontend(opts FrontendOptions) (*Frontend, error) {
 		in.close()
 		return nil, lake.Wrap(lake.KindInternal, "make the cache of twins", err)
 	}
-	if err := f.configure(); err != nil {
+	if err := f.configure(kept); err != nil {
 		in.close()
 		return nil, lake.Wrap(lake.KindInternal, "set up the front-end", err)
 	}
@@ -84,13 +107,12 @@ func NewFrontend(opts FrontendOptions) (*Frontend, error) {
 	return f, nil
 }
 
-func (f *Frontend) configure() error {
+func (f *Frontend) configure(kept []string) error {
 	c, err := f.instance.connect()
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	kept := keptOptimizers()
 	rows, err := c.texts("SELECT name FROM duckdb_optimizers() WHERE name NOT IN ('" + strings.Join(kept, "', '") + "')")
 	if err != nil {
 		return err
@@ -106,6 +128,9 @@ func (f *Frontend) configure() error {
 
 // Close frees the front-end. No call may be running.
 func (f *Frontend) Close() {
+	if f.wide != nil {
+		f.wide.Close()
+	}
 	f.pool.close()
 	f.instance.close()
 }
@@ -126,6 +151,14 @@ func (f *Frontend) Parse(ctx context.Context, sql string) ([]byte, error) {
 // Errors: ErrNotPlannable; KindInvalid and KindNotFound with position, excerpt
 // and hint if the statement does not bind.
 func (f *Frontend) Optimize(ctx context.Context, sql string, twins []lake.Twin) ([]byte, error) {
+	tree, err := f.optimize(ctx, sql, twins)
+	if err != nil && f.wide != nil && lake.KindOf(err) == lake.KindInternal && ctx.Err() == nil {
+		return f.wide.optimize(ctx, sql, twins)
+	}
+	return tree, err
+}
+
+func (f *Frontend) optimize(ctx context.Context, sql string, twins []lake.Twin) ([]byte, error) {
 	f.mu.RLock()
 	for !f.haveTwins(twins) {
 		f.mu.RUnlock()
@@ -166,8 +199,10 @@ func (f *Frontend) serialise(ctx context.Context, sql, format string, unable err
 // checkSerialised turns the error that a json_serialize function returned as
 // its value into an error.
 func checkSerialised(tree []byte, sql string, unable error) ([]byte, error) {
+	if bytes.HasPrefix(tree, []byte(`{"error":false`)) {
+		return tree, nil // which need not be JSON: DuckDB writes NaN and Infinity bare
+	}
 	var head struct {
-		Error   bool   `json:"error"`
 		Type    string `json:"error_type"`
 		Message string `json:"error_message"`
 		// Position is a number written as text.
@@ -175,9 +210,6 @@ func checkSerialised(tree []byte, sql string, unable error) ([]byte, error) {
 	}
 	if err := json.Unmarshal(tree, &head); err != nil {
 		return nil, lake.Errorf(lake.KindInternal, "decode what DuckDB serialised: %w", err)
-	}
-	if !head.Error {
-		return tree, nil
 	}
 	if head.Type == "not implemented" || head.Type == "serialization" {
 		return nil, &lake.Error{Kind: lake.KindUnsupported, Err: &unableError{condition: unable, detail: head.Message}}

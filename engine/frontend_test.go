@@ -99,3 +99,20 @@ func TestOptimizeDropsTwinsAboveItsBoundOnly(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestOptimizePlansWhatUnusedColumnsBreaks(t *testing.T) {
+	t.Parallel()
+	f, err := engine.NewFrontend(engine.FrontendOptions{})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	twins := []lake.Twin{{Name: "u1", Columns: []lake.Column{
+		{ID: 1, Name: "a", Type: lake.Type{ID: lake.TypeInt32}, Nullable: true},
+		{ID: 2, Name: "x", Type: lake.Type{ID: lake.TypeFloat64}, Nullable: true},
+	}}}
+	tree, err := f.Optimize(t.Context(), "WITH c AS (SELECT a, x FROM u1) SELECT a FROM c WHERE a = 1", twins)
+	require.NoError(t, err)
+	require.Contains(t, string(tree), "CONSTANT_COMPARISON")
+	tree, err = f.Optimize(t.Context(), "SELECT a FROM u1 WHERE x < 'infinity' AND x <> 'nan'", twins)
+	require.NoError(t, err)
+	require.Contains(t, string(tree), "table_filters")
+}
