@@ -343,3 +343,19 @@ func testCancelledContext(t *testing.T, l Lake) {
 		require.Equal(t, before, latest(t, c), "a commit that reports an end of its context wrote nothing")
 	}
 }
+
+func testTextIsUTF8(t *testing.T, l Lake) {
+	c := open(t, l, newClock())
+	commit(t, c, createTable("t"))
+	bad := createTable("\xff")
+	bad.Path = "main/bad/"
+	commitError(t, c, lake.ErrInvalid, bad)
+	commitError(t, c, lake.ErrInvalid, catalog.CreateSchema{Name: "a\xffb"})
+	commitError(t, c, lake.ErrInvalid, catalog.SetComment{Schema: "main", Table: "t", Text: "\xc3"})
+	commitError(t, c, lake.ErrInvalid, catalog.SetOption{Name: "x", Value: "\xc3"})
+	_, err := c.Commit(t.Context(), catalog.Commit{Author: "\xff", Operations: []catalog.Operation{createTable("u")}})
+	require.ErrorIs(t, err, lake.ErrInvalid)
+	require.ErrorIs(t, c.Stage(t.Context(), []catalog.StagedFile{{Path: "\xff"}}), lake.ErrInvalid)
+	commit(t, c, catalog.CreateSchema{Name: "with a \x00 byte"})
+	require.Len(t, state(t, c).Schemas, 2)
+}

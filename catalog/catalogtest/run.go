@@ -51,6 +51,7 @@ func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 		"StateIsTheSameAfterReopen":     testStateIsTheSameAfterReopen,
 		"MetadataReadsOnly":             testMetadataReadsOnly,
 		"ClosedCatalogIsUnavailable":    testClosedCatalogIsUnavailable,
+		"TextIsUTF8":                    testTextIsUTF8,
 		"CancelledContext":              testCancelledContext,
 		"TableStatisticsCoverEveryFile": testTableStatisticsCoverEveryFile,
 		"CommitOfSeveralTablesIsAtomic": testCommitOfSeveralTables,

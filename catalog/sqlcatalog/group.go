@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -67,6 +68,20 @@ func (b *batch) add(other *batch) {
 		}
 	}
 	b.after = append(b.after, other.after...)
+}
+
+// checkText refuses text that is no UTF-8, which databases refuse or corrupt.
+func (b *batch) checkText() error {
+	for _, set := range b.inserts {
+		for _, row := range set.rows {
+			for _, v := range row {
+				if text, ok := v.(string); ok && !utf8.ValidString(text) {
+					return lake.Errorf(lake.KindInvalid, "a name or text is no UTF-8: %q", text)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (b *batch) write(ctx context.Context, s *session) error {

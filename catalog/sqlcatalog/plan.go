@@ -78,7 +78,7 @@ func (p *plan) commit(ctx context.Context, c *catalog.Commit) (catalog.Result, e
 	}
 	p.batch.unstage(p.paths)
 	p.result.Snapshot = *snapshot
-	return p.result, nil
+	return p.result, p.batch.checkText()
 }
 
 // adopt makes the plan part of its group.

@@ -79,6 +79,11 @@ func (c *Catalog) Stage(ctx context.Context, files []catalog.StagedFile) error {
 	if len(files) == 0 {
 		return ctx.Err()
 	}
+	for _, f := range files {
+		if !utf8.ValidString(f.Path) || !utf8.ValidString(f.Token) || !utf8.ValidString(f.Holder) {
+			return lake.Errorf(lake.KindInvalid, "staged file %q: its path, token or holder is no UTF-8", f.Path)
+		}
+	}
 	_, err := c.submit(ctx, &request{stage: files})
 	return err
 }
