@@ -41,6 +41,9 @@ type Dialect struct {
 	// InsertFunc inserts rows of all columns of a table. Values are nil,
 	// int64, bool, string, []byte, time.Time and uuid.UUID.
 	InsertFunc func(ctx context.Context, conn *sql.Conn, table string, rows [][]any) error
+	// CommitFunc ends a write transaction; nil means the statement COMMIT. After
+	// an error the outcome is looked up.
+	CommitFunc func(ctx context.Context, conn *sql.Conn) error
 	// CheckSelectFunc returns KindInvalid unless query is one SELECT.
 	CheckSelectFunc func(ctx context.Context, conn *sql.Conn, query string) error
 }

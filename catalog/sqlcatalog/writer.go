@@ -150,10 +150,17 @@ func (w *writer) abandon(ctx context.Context) {
 	}
 }
 
+func (s *session) commit(ctx context.Context) error {
+	if s.dialect.CommitFunc != nil {
+		return s.dialect.CommitFunc(ctx, s.conn)
+	}
+	return s.exec(ctx, "COMMIT")
+}
+
 // end commits the transaction. If the database does not confirm it, the
 // snapshot is looked up: it carries the marker of the group if it was written.
 func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
-	commitErr := s.exec(ctx, "COMMIT")
+	commitErr := s.commit(ctx)
 	if commitErr == nil || g.snapshots == 0 {
 		return commitErr
 	}
