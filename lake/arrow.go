@@ -138,11 +138,11 @@ func columnsFromFields(fields []arrow.Field, parent string) ([]Column, error) {
 		if f.Name == "" {
 			return nil, Errorf(KindInvalid, "column %d of %q has no name", i+1, strings.TrimSuffix(parent, "."))
 		}
-		if lower := strings.ToLower(f.Name); seen[lower] {
+		lower := strings.ToLower(f.Name)
+		if seen[lower] {
 			return nil, Errorf(KindInvalid, "column name %q is repeated (names are compared without case)", path)
-		} else {
-			seen[lower] = true
 		}
+		seen[lower] = true
 		c, err := columnFromArrow(f, path)
 		if err != nil {
 			return nil, err

@@ -78,8 +78,10 @@ func statTexts() []struct {
 		{id(lake.TypeVarchar), "é'x", lake.Value{Bytes: "é'x"}},
 		{id(lake.TypeJSON), `{"a":1}`, lake.Value{Bytes: `{"a":1}`}},
 		{id(lake.TypeBlob), "00FF", lake.Value{Bytes: "\x00\xff"}},
-		{id(lake.TypeUUID), "550e8400-e29b-41d4-a716-446655440000",
-			lake.Value{Bytes: "\x55\x0e\x84\x00\xe2\x9b\x41\xd4\xa7\x16\x44\x66\x55\x44\x00\x00"}},
+		{
+			id(lake.TypeUUID), "550e8400-e29b-41d4-a716-446655440000",
+			lake.Value{Bytes: "\x55\x0e\x84\x00\xe2\x9b\x41\xd4\xa7\x16\x44\x66\x55\x44\x00\x00"},
+		},
 	}
 }
 

@@ -8,14 +8,18 @@ import (
 // SnapshotID numbers the snapshots of a lake, one more than the parent's.
 type SnapshotID int64
 
-// The ids DuckLake gives: SchemaID and TableID come from one sequence
-// (next_catalog_id), FileID from another (next_file_id).
-type (
-	SchemaID    int64
-	TableID     int64
-	FileID      int64
-	PartitionID int64
-)
+// SchemaID identifies a schema. DuckLake takes it, TableID and PartitionID from
+// one sequence, next_catalog_id.
+type SchemaID int64
+
+// TableID identifies a table.
+type TableID int64
+
+// PartitionID identifies a PartitionSpec; 0 means none.
+type PartitionID int64
+
+// FileID identifies a data file; it comes from next_file_id.
+type FileID int64
 
 // Snapshot is an immutable state of the lake.
 type Snapshot struct {
@@ -101,19 +105,6 @@ type PartitionField struct {
 	Column    FieldID
 	Transform Transform
 	Buckets   int32 // number of buckets, for TransformBucket only
-}
-
-// ResultType returns the type of the field's partition values for a column of
-// the given type.
-func (f PartitionField) ResultType(source Type) Type {
-	switch f.Transform {
-	case TransformIdentity:
-		return source
-	case TransformBucket:
-		return Type{ID: TypeInt32}
-	case TransformYear, TransformMonth, TransformDay, TransformHour:
-	}
-	return Type{ID: TypeInt64}
 }
 
 // Schema returns the schema with the given name, compared without case as

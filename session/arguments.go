@@ -29,22 +29,22 @@ func constants(name string, args []sqltext.Arg) arguments {
 	return a
 }
 
-// text returns positional argument i as text.
-func (a arguments) text(i int) (string, error) {
-	if i >= len(a.positional) || !a.positional[i].String {
-		return "", lake.Errorf(lake.KindInvalid, "%s: argument %d must be a string constant", a.name, i+1)
+// text returns the first positional argument as text.
+func (a arguments) text() (string, error) {
+	if len(a.positional) == 0 || !a.positional[0].String {
+		return "", lake.Errorf(lake.KindInvalid, "%s: the first argument must be a string constant", a.name)
 	}
-	return a.positional[i].Value, nil
+	return a.positional[0].Value, nil
 }
 
-// integer returns positional argument i as an integer.
-func (a arguments) integer(i int) (int64, error) {
-	if i < len(a.positional) && a.positional[i].Constant {
-		if n, err := strconv.ParseInt(a.positional[i].Value, 10, 64); err == nil {
+// integer returns the first positional argument as an integer.
+func (a arguments) integer() (int64, error) {
+	if len(a.positional) > 0 && a.positional[0].Constant {
+		if n, err := strconv.ParseInt(a.positional[0].Value, 10, 64); err == nil {
 			return n, nil
 		}
 	}
-	return 0, lake.Errorf(lake.KindInvalid, "%s: argument %d must be an integer constant", a.name, i+1)
+	return 0, lake.Errorf(lake.KindInvalid, "%s: the first argument must be an integer constant", a.name)
 }
 
 // atMost refuses surplus and unknown arguments.

@@ -72,8 +72,8 @@ func parameterPlaces(st *sqltext.Statement) (names []string, places []place) {
 	}
 	if numbered(names) {
 		slices.SortFunc(names, func(a, b string) int {
-			i, _ := strconv.Atoi(a) //nolint:errcheck // numbered has checked it
-			j, _ := strconv.Atoi(b) //nolint:errcheck // as above
+			i, _ := strconv.Atoi(a)
+			j, _ := strconv.Atoi(b)
 			return i - j
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -45,7 +46,7 @@ func (s *Service) tableFunction(schema, name string) (rowsetFunc, bool) {
 // dropCatalogArgument checks and removes the first argument of DuckLake's long names.
 func dropCatalogArgument(f rowsetFunc) rowsetFunc {
 	return func(ctx context.Context, at at, a arguments) (*rowset, error) {
-		name, err := a.text(0)
+		name, err := a.text()
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +237,7 @@ func (s *Service) listFileRows(ctx context.Context, at at, a arguments) (*rowset
 	if err := a.atMost(1, "schema", "snapshot_version"); err != nil {
 		return nil, err
 	}
-	name, err := a.text(0)
+	name, err := a.text()
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +292,7 @@ func (s *Service) snapshotFileRows(ctx context.Context, at at, a arguments) (*ro
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
-	version, err := a.integer(0)
+	version, err := a.integer()
 	if err != nil {
 		return nil, err
 	}
@@ -406,7 +407,7 @@ func partitionCells(t *lake.Table, f *lake.DataFile, specs []lake.PartitionSpec)
 			}
 			var value any
 			if v := f.PartitionValues[i]; v != nil {
-				if text, ok := lake.FormatStat(field.ResultType(c.Type), *v); ok {
+				if text, ok := lake.FormatStat(expr.TransformType(field, c.Type), *v); ok {
 					value = text
 				}
 			}
@@ -431,7 +432,7 @@ func (s *Service) rowGroupRows(ctx context.Context, at at, a arguments) (*rowset
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
-	name, err := a.text(0)
+	name, err := a.text()
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (s *Service) setOption(ctx context.Context, st *sqltext.Statement) (Update,
 	call := st.Call
 	a := constants(call.Name.String(), call.Args)
 	if strings.EqualFold(call.Name.Name, "ducklake_set_option") {
-		if name, err := a.text(0); err != nil || !strings.EqualFold(name, CatalogName) {
+		if name, err := a.text(); err != nil || !strings.EqualFold(name, CatalogName) {
 			return Update{}, lake.Errorf(lake.KindInvalid, "%s: the first argument is the catalog, %q", a.name, CatalogName)
 		}
 		a.positional = a.positional[1:]
@@ -52,7 +52,7 @@ func (s *Service) setOption(ctx context.Context, st *sqltext.Statement) (Update,
 	if len(a.positional) != 2 || !a.positional[1].Constant {
 		return Update{}, lake.Errorf(lake.KindInvalid, "%s takes the name of an option and a constant value", a.name)
 	}
-	name, err := a.text(0)
+	name, err := a.text()
 	if err != nil {
 		return Update{}, err
 	}

@@ -569,7 +569,7 @@ func (s *Service) scanPlanRows(ctx context.Context, at at, a arguments) (*rowset
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
-	sql, err := a.text(0)
+	sql, err := a.text()
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
-
-	"github.com/apache/arrow-go/v18/arrow/extensions"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -61,23 +60,23 @@ func appendCell(b array.Builder, cell any) {
 	}
 	switch b := b.(type) {
 	case *array.BooleanBuilder:
-		b.Append(cell.(bool)) //nolint:errcheck // a mismatch is a bug of the table function
+		b.Append(cell.(bool))
 	case *array.Int32Builder:
-		b.Append(int32(cell.(int64))) //nolint:errcheck // as above
+		b.Append(int32(cell.(int64)))
 	case *array.Int64Builder:
-		b.Append(cell.(int64)) //nolint:errcheck // as above
+		b.Append(cell.(int64))
 	case *array.Uint64Builder:
-		b.Append(cell.(uint64)) //nolint:errcheck // as above
+		b.Append(cell.(uint64))
 	case *array.StringBuilder:
-		b.Append(cell.(string)) //nolint:errcheck // as above
+		b.Append(cell.(string))
 	case *array.BinaryBuilder:
-		b.Append(cell.([]byte)) //nolint:errcheck // as above
+		b.Append(cell.([]byte))
 	case *array.TimestampBuilder:
-		b.Append(arrow.Timestamp(cell.(time.Time).UnixMicro())) //nolint:errcheck // as above
+		b.Append(arrow.Timestamp(cell.(time.Time).UnixMicro()))
 	case *extensions.UUIDBuilder:
-		b.Append(uuid.MustParse(cell.(string))) //nolint:errcheck // as above
+		b.Append(uuid.MustParse(cell.(string)))
 	default:
-		appendNested(b, cell.([]any)) //nolint:errcheck // as above
+		appendNested(b, cell.([]any))
 	}
 }
 

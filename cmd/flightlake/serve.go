@@ -124,5 +124,5 @@ func announce(out io.Writer, address string, settings config.Settings) {
 	fmt.Fprintf(&b, "  ADBC    adbc_driver_flightsql.dbapi.connect(%q, autocommit=True)\n", uri)
 	fmt.Fprintf(&b, "  JDBC    jdbc:arrow-flight-sql://%s/?useEncryption=%s\n", address, encryption)
 	fmt.Fprintf(&b, "  Polars  polars.read_database_uri(\"SELECT ...\", %q, engine=\"adbc\")\n", uri)
-	_, _ = io.WriteString(out, b.String()) //nolint:errcheck // a closed stdout must not stop the server
+	_, _ = io.WriteString(out, b.String())
 }
