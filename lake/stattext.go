@@ -56,7 +56,8 @@ func ParseStat(t Type, text string) (Value, bool) {
 	}
 }
 
-// FormatStat returns the text of v, a value of type t, as DuckDB prints it for
+// FormatStat returns the text of v, a value of type t, as DuckDB prints it (but
+// for float32, of which DuckDB may print more digits than tell it apart) for
 // the catalog. It reports false for what has no text (see ParseStat) and for a
 // v that is no value of t, such as NaN or a date that DuckDB cannot hold.
 // ParseStat of the result gives v back, but for the sign of a float's zero.
