@@ -1,37 +1,89 @@
 package lake
 
 import (
-	"sort"
+	"slices"
 	"strings"
 )
 
-// nearMax is how many near names an error offers.
-const nearMax = 3
+// nearNamesMax bounds the names that an error proposes.
+const nearNamesMax = 3
 
-// Near returns up to three of the names that are closest to name, for "did you
-// mean": those within a third of its length in edits, without case.
-func Near(name string, names []string) []string {
-	type candidate struct {
-		name  string
-		edits int
+// mainSchema is the schema of names without one, unless a client chose another.
+const mainSchema = "main"
+
+// NearTables returns up to three tables and views whose names resemble the given
+// one, nearest first: the same name in another schema, then by edit distance.
+func NearTables(state *State, defaultSchema, schema, name string) []string {
+	if defaultSchema == "" {
+		defaultSchema = mainSchema
 	}
-	limit := max(1, (len(name)+2)/3)
+	if schema == "" {
+		schema = defaultSchema
+	}
+	type candidate struct {
+		name     string
+		distance int
+	}
 	var found []candidate
-	for _, n := range names {
-		if d := edits(strings.ToLower(name), strings.ToLower(n)); d <= limit {
-			found = append(found, candidate{n, d})
+	add := func(s *Schema, table string) {
+		d := EditDistance(strings.ToLower(name), strings.ToLower(table))
+		if d > min(3, (len(name)+1)/3) {
+			return
+		}
+		shown := `"` + s.Name + "." + table + `"`
+		if strings.EqualFold(s.Name, defaultSchema) {
+			shown = `"` + table + `"`
+		}
+		found = append(found, candidate{shown, 2*d + min(1, EditDistance(strings.ToLower(schema), strings.ToLower(s.Name)))})
+	}
+	for i := range state.Schemas {
+		for j := range state.Schemas[i].Tables {
+			add(&state.Schemas[i], state.Schemas[i].Tables[j].Name)
+		}
+		for j := range state.Schemas[i].Views {
+			add(&state.Schemas[i], state.Schemas[i].Views[j].Name)
 		}
 	}
-	sort.SliceStable(found, func(i, j int) bool { return found[i].edits < found[j].edits })
-	out := make([]string, 0, nearMax)
-	for _, c := range found[:min(nearMax, len(found))] {
-		out = append(out, c.name)
+	slices.SortStableFunc(found, func(x, y candidate) int { return x.distance - y.distance })
+	var names []string
+	for _, c := range found[:min(len(found), nearNamesMax)] {
+		names = append(names, c.name)
 	}
-	return out
+	return names
 }
 
-// edits is the Levenshtein distance of a and b in bytes.
-func edits(a, b string) int {
+// TableNotFound is the error for a table that state does not have; it proposes
+// near names.
+func TableNotFound(state *State, schema, name string) error {
+	if _, ok := state.Schema(schema); !ok {
+		return SchemaNotFound(state, schema)
+	}
+	return Errorf(KindNotFound, "table %q does not exist%s", schema+"."+name, DidYouMean(NearTables(state, schema, schema, name)))
+}
+
+// SchemaNotFound is the error for a schema that state does not have; it
+// proposes a near name.
+func SchemaNotFound(state *State, name string) error {
+	var near []string
+	for i := range state.Schemas {
+		if s := state.Schemas[i].Name; EditDistance(strings.ToLower(name), strings.ToLower(s)) <= max(1, len(name)/3) {
+			near = append(near, `"`+s+`"`)
+		}
+	}
+	return Errorf(KindNotFound, "schema %q does not exist%s", name, DidYouMean(near[:min(len(near), nearNamesMax)]))
+}
+
+// DidYouMean returns the end of an error text that proposes names; empty if
+// there are none.
+func DidYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(names, ", ") + "?"
+}
+
+// EditDistance returns the Levenshtein distance of two strings, in bytes.
+func EditDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -40,58 +92,13 @@ func edits(a, b string) int {
 		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
 			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
 		}
 	}
 	return row[len(b)]
-}
-
-// TableNotFound is the error for a table that state does not have; it offers
-// near names.
-func TableNotFound(state *State, schema, name string) error {
-	if _, ok := state.Schema(schema); !ok {
-		return SchemaNotFound(state, schema)
-	}
-	var names []string
-	for i := range state.Schemas {
-		for j := range state.Schemas[i].Tables {
-			names = append(names, state.Schemas[i].Tables[j].Name)
-		}
-	}
-	near := Near(name, names)
-	for i := range near {
-		if _, here := state.Table(schema, near[i]); !here {
-			near[i] = qualified(state, near[i])
-		}
-	}
-	return Errorf(KindNotFound, "table %s.%s does not exist%s", schema, name, didYouMean(near))
-}
-
-// SchemaNotFound is the error for a schema that state does not have.
-func SchemaNotFound(state *State, name string) error {
-	names := make([]string, len(state.Schemas))
-	for i := range state.Schemas {
-		names[i] = state.Schemas[i].Name
-	}
-	return Errorf(KindNotFound, "schema %q does not exist%s", name, didYouMean(Near(name, names)))
-}
-
-func qualified(state *State, table string) string {
-	for i := range state.Schemas {
-		if _, ok := state.Table(state.Schemas[i].Name, table); ok {
-			return state.Schemas[i].Name + "." + table
-		}
-	}
-	return table
-}
-
-func didYouMean(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return "; did you mean " + strings.Join(names, ", ") + "?"
 }

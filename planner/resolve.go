@@ -1,15 +1,10 @@
 package planner
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/planner/sqltext"
 )
-
-// nearNamesMax bounds the names that an error proposes.
-const nearNamesMax = 3
 
 // Resolve returns the table that a reference names in state; unqualified names
 // are of defaultSchema ("" means main). It returns nil for a reference that is
@@ -32,7 +27,7 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	case ref.Catalog != "" && !strings.EqualFold(ref.Catalog, CatalogName):
 		return nil, lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the only catalog is %q", ref.Catalog, CatalogName)
 	}
-	return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist%s", ref.String(), nearHint(state, defaultSchema, ref))
+	return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist%s", ref.String(), lake.DidYouMean(lake.NearTables(state, defaultSchema, ref.Schema, ref.Name)))
 }
 
 // fileLike reports whether DuckDB may take the name of a table that does not
@@ -81,54 +76,4 @@ func findView(state *lake.State, defaultSchema string, ref TableRef) (string, bo
 		}
 	}
 	return "", false
-}
-
-// nearHint proposes names that were perhaps meant.
-func nearHint(state *lake.State, defaultSchema string, ref TableRef) string {
-	near := NearTables(state, defaultSchema, ref.Schema, ref.Name)
-	if len(near) == 0 {
-		return ""
-	}
-	return "; did you mean " + strings.Join(near, ", ") + "?"
-}
-
-// NearTables returns up to three tables and views whose names resemble the given
-// one, nearest first: the same name in another schema, then by edit distance.
-func NearTables(state *lake.State, defaultSchema, schema, name string) []string {
-	if defaultSchema == "" {
-		defaultSchema = DefaultSchema
-	}
-	if schema == "" {
-		schema = defaultSchema
-	}
-	type candidate struct {
-		name     string
-		distance int
-	}
-	var found []candidate
-	add := func(s *lake.Schema, table string) {
-		d := sqltext.EditDistance(strings.ToLower(name), strings.ToLower(table))
-		if d > min(3, (len(name)+1)/3) {
-			return
-		}
-		shown := `"` + s.Name + "." + table + `"`
-		if strings.EqualFold(s.Name, defaultSchema) {
-			shown = `"` + table + `"`
-		}
-		found = append(found, candidate{shown, 2*d + min(1, sqltext.EditDistance(strings.ToLower(schema), strings.ToLower(s.Name)))})
-	}
-	for i := range state.Schemas {
-		for j := range state.Schemas[i].Tables {
-			add(&state.Schemas[i], state.Schemas[i].Tables[j].Name)
-		}
-		for j := range state.Schemas[i].Views {
-			add(&state.Schemas[i], state.Schemas[i].Views[j].Name)
-		}
-	}
-	slices.SortStableFunc(found, func(x, y candidate) int { return x.distance - y.distance })
-	var names []string
-	for _, c := range found[:min(len(found), nearNamesMax)] {
-		names = append(names, c.name)
-	}
-	return names
 }

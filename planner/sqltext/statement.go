@@ -218,7 +218,7 @@ func (s *Statement) hint(word string) string {
 		"SELECT", "FROM", "VALUES", "WITH", "TABLE", "DESCRIBE", "SHOW", "SUMMARIZE", "PIVOT", "UNPIVOT",
 		"EXPLAIN", "CREATE", "DROP", "INSERT", "COMMENT", "CALL", "ALTER", "DELETE", "UPDATE", "MERGE",
 	} {
-		if d := EditDistance(word, w); d < distance {
+		if d := lake.EditDistance(word, w); d < distance {
 			best, distance = w, d
 		}
 	}
@@ -317,25 +317,4 @@ func objectName(c *Cursor, what string) (ObjectName, error) {
 		return ObjectName{}, SyntaxError(c.Text, start, "a name of a "+what+" has at most three parts")
 	}
 	return n, nil
-}
-
-// EditDistance returns the Levenshtein distance of two strings, in bytes.
-func EditDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
