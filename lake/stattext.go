@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 )
 
 // ParseStat reads a statistics or partition value of type t from its text in
@@ -94,8 +92,7 @@ func FormatStat(t Type, v Value) (string, bool) {
 	case TypeBlob:
 		return strings.ToUpper(hex.EncodeToString([]byte(v.Bytes))), true
 	case TypeUUID:
-		id, err := uuid.FromBytes([]byte(v.Bytes))
-		return id.String(), err == nil
+		return formatUUID(v.Bytes)
 	default:
 		return "", false
 	}
@@ -153,13 +150,33 @@ func parseBoolean(text string) (Value, bool) {
 	return Value{}, false
 }
 
+// uuidGroups are the lengths in bytes of the groups of a UUID's text.
+var uuidGroups = [...]int{4, 2, 2, 2, 6} //nolint:gochecknoglobals // a read-only table of RFC 9562
+
+// parseUUID reads the canonical form only, in either case.
 func parseUUID(text string) (Value, bool) {
-	const canonicalLength = 36 // uuid.Parse also takes braces, a URN prefix and no hyphens
-	if len(text) != canonicalLength {
-		return Value{}, false
+	var raw []byte
+	for i, n := range uuidGroups {
+		group, rest, found := strings.Cut(text, "-")
+		decoded, err := hex.DecodeString(group)
+		if err != nil || len(decoded) != n || found != (i < len(uuidGroups)-1) {
+			return Value{}, false
+		}
+		raw, text = append(raw, decoded...), rest
 	}
-	id, err := uuid.Parse(text)
-	return Value{Bytes: string(id[:])}, err == nil
+	return Value{Bytes: string(raw)}, true
+}
+
+func formatUUID(raw string) (string, bool) {
+	const length = 16
+	if len(raw) != length {
+		return "", false
+	}
+	groups := make([]string, len(uuidGroups))
+	for i, n := range uuidGroups {
+		groups[i], raw = hex.EncodeToString([]byte(raw[:n])), raw[n:]
+	}
+	return strings.Join(groups, "-"), true
 }
 
 const (

@@ -61,8 +61,9 @@ type Table struct {
 	Comment   string
 	Columns   []Column
 	Partition *PartitionSpec // nil if unpartitioned
-	// Options holds the table's own options (scope 'table' in
-	// ducklake_metadata), by name; they override State.Options.
+	// Options holds the options of the table (scope 'table' in
+	// ducklake_metadata) and those of its schema that it does not set itself,
+	// by name; they override State.Options.
 	Options map[string]string
 	// Begin is the snapshot in which the current columns or partitioning
 	// became valid: the table's schema version for preconditions.
