@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"context"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -35,34 +37,41 @@ type aggregate struct {
 
 // answer answers the plan from the catalog if it is nothing but such
 // aggregates over one table, and what the catalog knows is exact.
-func (p *Plan) answer(s *shape, req Request) {
+func (p *Plan) answer(ctx context.Context, s *shape, req Request) error {
 	if len(s.gets) != 1 || s.root.text("type") != "LOGICAL_PROJECTION" {
-		return
+		return nil
 	}
 	g := s.gets[0]
 	aggregates, ok := s.aggregates(g)
-	names := req.ResultNames
-	if !ok || len(names) != len(aggregates) || !expr.Evaluable(g.exact) {
-		return
+	if !ok || !expr.Evaluable(g.exact) {
+		return nil
 	}
 	r := &p.Reads[g.ref]
 	t, ok := newTally(r, expr.Simplify(g.exact), req.Tables[g.ref])
 	if !ok {
-		return
+		return nil
 	}
 	out := &Answer{}
-	for i, a := range aggregates {
+	for _, a := range aggregates {
 		value, ok := t.value(a)
 		if !ok {
-			return
+			return nil
 		}
-		col := lake.Column{Name: names[i], Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}
+		col := lake.Column{Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}
 		if a.name == "min" || a.name == "max" {
 			col.Type = a.column.Type
 		}
 		out.Columns, out.Values = append(out.Columns, col), append(out.Values, value)
 	}
+	names, err := req.names(ctx)
+	if err != nil || len(names) != len(out.Columns) {
+		return err
+	}
+	for i, name := range names {
+		out.Columns[i].Name = name
+	}
 	p.Answer = out
+	return nil
 }
 
 // aggregates returns the aggregates of PROJECTION over AGGREGATE over g, in the

@@ -45,7 +45,7 @@ func planNumbers(t *testing.T, p *planner.Planner, sql string, v *cache.TableVer
 	for i := range tables {
 		tables[i] = planner.Resolved{Table: &n, Snapshot: 3, Files: v}
 	}
-	plan, err := p.Plan(context.Background(), planner.Request{Analysis: a, Tables: tables, ResultNames: names})
+	plan, err := p.Plan(context.Background(), planner.Request{Analysis: a, Tables: tables, NamesFunc: namesFunc(names)})
 	require.NoError(t, err)
 	require.Empty(t, plan.Note)
 	return plan
@@ -207,21 +207,21 @@ func TestExplainAndScanPlanAgree(t *testing.T) {
 
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	batch := plan.ScanPlan(mem)
+	batch := plan.ScanPlan(mem, func(f *lake.DataFile) string { return "data/" + f.Path })
 	defer batch.Release()
 	require.True(t, batch.Schema().Equal(planner.ScanPlanSchema()))
 	rows, err := batch.MarshalJSON()
 	require.NoError(t, err)
 	require.JSONEq(t, `[
-		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":"kept","path_is_relative":true,
+		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":"data/kept",
 		 "skipped_by":null,"row_groups":[1],"row_groups_total":2,"rows":1,"bytes":10,"file_rows":3,"file_bytes":30,
 		 "has_deletes":false,"columns":["a","f","v"],"pruned_by":"a = 6 AND (suffix(v, 'x'))",
 		 "residual":"a = 6 AND (suffix(v, 'x'))","execution":"engine"},
-		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":"skipped","path_is_relative":true,
+		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":"data/skipped",
 		 "skipped_by":"statistics","row_groups":null,"row_groups_total":null,"rows":0,"bytes":0,"file_rows":3,"file_bytes":30,
 		 "has_deletes":false,"columns":["a","f","v"],"pruned_by":"a = 6 AND (suffix(v, 'x'))",
 		 "residual":"a = 6 AND (suffix(v, 'x'))","execution":"engine"},
-		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":null,"path_is_relative":null,
+		{"reference":1,"schema_name":"main","table_name":"n","snapshot_id":3,"path":null,
 		 "skipped_by":null,"row_groups":null,"row_groups_total":null,"rows":2,"bytes":0,"file_rows":2,"file_bytes":0,
 		 "has_deletes":false,"columns":["a","f","v"],"pruned_by":"a = 6 AND (suffix(v, 'x'))",
 		 "residual":"a = 6 AND (suffix(v, 'x'))","execution":"engine"}

@@ -115,7 +115,6 @@ func ScanPlanSchema() *arrow.Schema {
 		{Name: "table_name", Type: text},
 		{Name: "snapshot_id", Type: integer},
 		{Name: "path", Type: text, Nullable: true},
-		{Name: "path_is_relative", Type: arrow.FixedWidthTypes.Boolean, Nullable: true},      // to the lake's data path
 		{Name: "skipped_by", Type: text, Nullable: true},                                     // NULL for a file that is read
 		{Name: "row_groups", Type: arrow.ListOf(arrow.PrimitiveTypes.Int32), Nullable: true}, // NULL means all
 		{Name: "row_groups_total", Type: integer, Nullable: true},                            // NULL if not known
@@ -131,9 +130,9 @@ func ScanPlanSchema() *arrow.Schema {
 	}, nil)
 }
 
-// ScanPlan returns the plan as rows of ScanPlanSchema. The caller releases the
-// batch.
-func (p *Plan) ScanPlan(mem memory.Allocator) arrow.RecordBatch {
+// ScanPlan returns the plan as rows of ScanPlanSchema, with paths as locate
+// returns them. The caller releases the batch.
+func (p *Plan) ScanPlan(mem memory.Allocator, locate func(*lake.DataFile) string) arrow.RecordBatch {
 	b := array.NewRecordBuilder(mem, ScanPlanSchema())
 	defer b.Release()
 	for i := range p.Reads {
@@ -142,10 +141,10 @@ func (p *Plan) ScanPlan(mem memory.Allocator) arrow.RecordBatch {
 			continue
 		}
 		for _, t := range r.Tasks {
-			p.scanPlanRow(b, i, scanPlanFile{file: t.File, task: &t})
+			p.scanPlanRow(b, i, scanPlanFile{file: t.File, path: locate(t.File), task: &t})
 		}
 		for _, s := range r.Skipped {
-			p.scanPlanRow(b, i, scanPlanFile{file: s.File, reason: s.Reason})
+			p.scanPlanRow(b, i, scanPlanFile{file: s.File, path: locate(s.File), reason: s.Reason})
 		}
 		for _, in := range r.Inlined {
 			p.scanPlanRow(b, i, scanPlanFile{rows: in.Rows})
@@ -157,6 +156,7 @@ func (p *Plan) ScanPlan(mem memory.Allocator) arrow.RecordBatch {
 // scanPlanFile is a file read (task), a file skipped (reason) or inlined rows.
 type scanPlanFile struct {
 	file   *lake.DataFile
+	path   string
 	task   *lake.ScanTask
 	reason string
 	rows   int64
@@ -173,10 +173,8 @@ func (p *Plan) scanPlanRow(b *array.RecordBuilder, i int, f scanPlanFile) {
 	if file == nil {
 		file = &lake.DataFile{Rows: f.rows}
 		w.null()
-		w.null()
 	} else {
-		w.text(file.Path)
-		w.bool(!file.Absolute)
+		w.text(f.path)
 	}
 	w.optional(f.reason)
 	rows, bytes := int64(0), int64(0)

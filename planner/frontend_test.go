@@ -185,7 +185,7 @@ func planOf(tb testing.TB, p *planner.Planner, sql string, names []string, files
 	if err != nil {
 		return nil, err
 	}
-	return p.Plan(context.Background(), planner.Request{Analysis: a, Tables: tables, ResultNames: names})
+	return p.Plan(context.Background(), planner.Request{Analysis: a, Tables: tables, NamesFunc: namesFunc(names)})
 }
 
 func describePlan(plan *planner.Plan) string {
@@ -229,4 +229,12 @@ func describePlan(plan *planner.Plan) string {
 		fmt.Fprintf(&b, "note: %s\n", plan.Note)
 	}
 	return b.String()
+}
+
+// namesFunc tells the names of a result; nil if they are not known.
+func namesFunc(names []string) func(context.Context) ([]string, error) {
+	if names == nil {
+		return nil
+	}
+	return func(context.Context) ([]string, error) { return names, nil }
 }

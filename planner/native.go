@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"context"
 	"slices"
 
 	"github.com/flightlake/flightlake/expr"
@@ -18,33 +19,26 @@ type chain struct {
 }
 
 // native makes the plan a scan of one table if it is no more than that.
-func (p *Plan) native(s *shape, req Request) {
+func (p *Plan) native(ctx context.Context, s *shape, req Request) error {
 	if len(s.gets) != 1 {
-		return
+		return nil
 	}
 	c, ok := s.chain(s.root)
 	if !ok {
-		return
-	}
-	names := req.ResultNames
-	if names == nil && p.Analysis.plain {
-		names = c.names
-	}
-	if len(names) != len(c.columns) {
-		return
+		return nil
 	}
 	residual := tidy(expr.And{Terms: c.residual})
 	if t, ok := residual.(expr.Constant); ok && t.Value && !t.Null {
 		residual = nil
 	}
 	if !expr.Evaluable(residual) {
-		return
+		return nil
 	}
 	scan := p.Reads[c.ref].Scan()
 	scan.Projection = make([]lake.FieldID, len(c.columns))
 	for i, col := range c.columns {
 		if col == nil || slices.Contains(scan.Projection[:i], col.ID) {
-			return
+			return nil
 		}
 		scan.Projection[i] = col.ID
 	}
@@ -52,7 +46,15 @@ func (p *Plan) native(s *shape, req Request) {
 	if c.limit >= 0 {
 		scan.Limit = c.limit
 	}
+	names := c.names
+	if !p.Analysis.plain || len(names) != len(c.columns) {
+		var err error
+		if names, err = req.names(ctx); err != nil || len(names) != len(c.columns) {
+			return err
+		}
+	}
 	p.Native = &Native{Scan: scan, Names: names}
+	return nil
 }
 
 // finishNative fills in what pruning found out.

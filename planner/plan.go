@@ -26,9 +26,10 @@ type Request struct {
 	Analysis *Analysis
 	// Tables has one entry per Analysis.Tables.
 	Tables []Resolved
-	// ResultNames are the names of the result's columns as DuckDB binds them;
+	// NamesFunc returns the names of the result's columns as DuckDB binds them. It
+	// is called at most once, and only where the plan does not tell them;
 	// nil if not known. With them more statements need no engine.
-	ResultNames []string
+	NamesFunc func(context.Context) ([]string, error)
 }
 
 // Plan is how a query is run. It is not modified once made.
@@ -66,6 +67,14 @@ type Native struct {
 	Names []string // of the result's columns, one per Scan.Projection
 }
 
+// names returns the names of the result's columns; nil if they are not known.
+func (r Request) names(ctx context.Context) ([]string, error) {
+	if r.NamesFunc == nil {
+		return nil, nil
+	}
+	return r.NamesFunc(ctx)
+}
+
 // TwinName returns the name of the twin of the i-th reference of a statement.
 func TwinName(table *lake.Table, i int) string {
 	return fmt.Sprintf("t%d_%d_%d", table.ID, table.Begin, i)
@@ -94,7 +103,7 @@ func (a *Analysis) TwinSQL(tables []Resolved) string {
 
 // Plan plans the query of a statement. Its parameters, if any, are unknown.
 //
-// Errors: KindInternal if Tables does not fit Analysis; those of ctx.
+// Errors: KindInternal if Tables does not fit Analysis; those of NamesFunc and ctx.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	if len(req.Tables) != len(req.Analysis.Tables) {
 		return nil, lake.Errorf(lake.KindInternal, "%d tables for %d references", len(req.Tables), len(req.Analysis.Tables))
@@ -116,7 +125,9 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	}
 	if s != nil {
 		plan.take(s)
-		plan.native(s, req)
+		if err := plan.native(ctx, s, req); err != nil {
+			return nil, err
+		}
 	}
 	if plan.Native == nil && !req.Analysis.Stable() {
 		plan.unprune("the value of " + req.Analysis.UnstableCalls() + " may change until the statement runs")
@@ -128,7 +139,9 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		plan.finishNative()
 	}
 	if s != nil {
-		plan.answer(s, req)
+		if err := plan.answer(ctx, s, req); err != nil {
+			return nil, err
+		}
 	}
 	return plan, nil
 }

@@ -276,28 +276,47 @@ func (s *Service) evaluate(ctx context.Context, expression, typ string) (arrow.A
 
 // describePlan plans the query and finds the schema of its result.
 func (s *Service) describePlan(ctx context.Context, p *selectPlan, tables []planner.Resolved) error {
-	sql, release := s.bindEmpty(ctx, p, tables)
-	defer release()
-	description, err := s.bindQuery(ctx, p, sql)
+	var bound *arrow.Schema
+	bind := func(ctx context.Context) error {
+		if bound != nil {
+			return nil
+		}
+		sql, release := s.bindEmpty(ctx, p, tables)
+		defer release()
+		description, err := s.bindQuery(ctx, p, sql)
+		if err != nil {
+			return err
+		}
+		bound = description.Result
+		return nil
+	}
+	var err error
+	p.plan, err = s.planner.Plan(ctx, planner.Request{
+		Analysis: p.analysis, Tables: tables,
+		NamesFunc: func(ctx context.Context) ([]string, error) {
+			if err := bind(ctx); err != nil {
+				return nil, err
+			}
+			return fieldNames(bound), nil
+		},
+	})
 	if err != nil {
 		return err
 	}
-	names := make([]string, description.Result.NumFields())
-	for i := range names {
-		names[i] = description.Result.Field(i).Name
-	}
-	p.plan, err = s.planner.Plan(ctx, planner.Request{Analysis: p.analysis, Tables: tables, ResultNames: names})
-	if err != nil {
-		return err
-	}
-	p.schema = description.Result
 	switch {
-	case p.explain:
-		p.schema = lake.ArrowSchema(explainColumns())
-	case p.plan.Answer != nil:
+	case p.plan.Answer != nil && !p.explain:
 		p.schema = lake.ArrowSchema(p.plan.Answer.Columns)
-	case p.native():
+		return nil
+	case p.native() && !p.explain:
 		p.schema = nativeSchema(p.plan.Native)
+		return nil
+	}
+	if err := bind(ctx); err != nil {
+		return err
+	}
+	p.schema = bound
+	if p.explain {
+		p.schema = lake.ArrowSchema(explainColumns())
 	}
 	return nil
 }
@@ -577,7 +596,7 @@ func (s *Service) scanPlanRows(ctx context.Context, at at, a arguments) (*rowset
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.name, err)
 	}
-	batch := p.plan.ScanPlan(s.mem)
+	batch := p.plan.ScanPlan(s.mem, func(f *lake.DataFile) string { return s.location(f.Path, f.Absolute) })
 	columns, err := lake.ColumnsFromArrow(batch.Schema())
 	if err != nil {
 		batch.Release()
