@@ -184,7 +184,6 @@ func (s *scanStream) openInlined(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Release()
 	s.reader, err = scanner.Filtered(rows, &s.scan, s.mem)
 	return err
 }

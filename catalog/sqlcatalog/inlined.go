@@ -45,14 +45,16 @@ func (s *session) inlinedColumns(ctx context.Context, table lake.TableID, inline
 	if !found {
 		return nil, lake.Errorf(lake.KindNotFound, "table %d has no inlined data %q", table, inlined)
 	}
+	// The version is the lake's, which other tables raise too: the table's columns
+	// are those of its own last change up to then.
 	var begin int64
-	found, err = s.one(ctx, `SELECT begin_snapshot FROM ducklake_schema_versions WHERE table_id = ? AND schema_version = ?`,
-		[]any{int64(table), version}, &begin)
+	found, err = s.one(ctx, `SELECT begin_snapshot FROM ducklake_schema_versions WHERE table_id = ? AND schema_version <= ?
+		ORDER BY schema_version DESC LIMIT 1`, []any{int64(table), version}, &begin)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, lake.Errorf(lake.KindCorrupt, "table %d has no schema version %d, which %s has", table, version, inlined)
+		return nil, lake.Errorf(lake.KindCorrupt, "table %d has no columns at schema version %d, of which %s is", table, version, inlined)
 	}
 	l := loader{s: s, at: begin, tables: map[lake.TableID]*lake.Table{table: {ID: table}}}
 	if err := l.loadColumns(ctx); err != nil {
