@@ -41,7 +41,9 @@ FROM lake.scan_plan('SELECT l_partkey FROM lineitem WHERE l_orderkey = 7')""",
 
 
 def bar(name, done, total, seconds):
-    """Draw the progress of one table over the same line."""
+    """Draw the progress of one table over the same line; away from a terminal, its end only."""
+    if done < total and not sys.stdout.isatty():
+        return
     filled = BAR if total == 0 else BAR * done // total
     rate = done / seconds if seconds > 0 else 0
     end = "\n" if done >= total else ""
