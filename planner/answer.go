@@ -71,6 +71,10 @@ func (p *Plan) answer(ctx context.Context, s *shape, req Request) error {
 		out.Columns[i].Name = name
 	}
 	p.Answer = out
+	for _, task := range r.Tasks {
+		r.Skipped = append(r.Skipped, Skipped{File: task.File, Reason: SkippedByAnswer})
+	}
+	r.answered, r.Tasks = int64(len(r.Tasks)), nil
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (p *Plan) explainRead(r *Read) []string {
 	if r.Ref.Alias != "" {
 		name += " as " + r.Ref.Alias
 	}
-	byRowGroups := int64(len(r.Skipped)) - pr.FilesSkippedByPartition - pr.FilesSkippedByStats
+	byRowGroups := int64(len(r.Skipped)) - pr.FilesSkippedByPartition - pr.FilesSkippedByStats - r.answered
 	lines := []string{
 		fmt.Sprintf("scan %s at snapshot %d", name, r.Snapshot),
 		fmt.Sprintf("  files: %d of %d (skipped %d by partition, %d by statistics, %d by row groups)",
@@ -51,6 +51,9 @@ func (p *Plan) explainRead(r *Read) []string {
 		fmt.Sprintf("  row groups: %d of %d with a zone map", pr.RowGroupsTotal-pr.RowGroupsSkipped, pr.RowGroupsTotal),
 		fmt.Sprintf("  rows: %d of %d, bytes: %d of %d", r.Rows(), pr.RowsTotal+inlinedRows(r), r.Bytes(), pr.BytesTotal),
 		"  columns: " + strings.Join(r.columnNames(), ", "),
+	}
+	if r.answered > 0 {
+		lines = append(lines, fmt.Sprintf("  files that need not be read, because the catalog answers: %d", r.answered))
 	}
 	if n := inlinedRows(r); n > 0 {
 		lines = append(lines, fmt.Sprintf("  inlined rows: %d", n))

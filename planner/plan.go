@@ -59,6 +59,8 @@ type Read struct {
 	Filter expr.Predicate
 	Pruned
 	Inlined []cache.Inlined
+
+	answered int64 // files that are not read because the catalog answers
 }
 
 // Native is a query that the scanner runs alone.

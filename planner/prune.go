@@ -11,6 +11,7 @@ const (
 	SkippedByPartition = "partition"
 	SkippedByStats     = "statistics"
 	SkippedByRowGroups = "row groups" // each one by its own statistics
+	SkippedByAnswer    = "catalog"    // the catalog answers the query
 )
 
 // Skipped is a file that is not read.

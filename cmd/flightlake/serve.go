@@ -115,14 +115,16 @@ func newLogger(level string) (*slog.Logger, error) {
 // announce prints the ready line and the strings with which clients connect.
 func announce(out io.Writer, address string, settings config.Settings) {
 	scheme, encryption := "grpc", "false"
+	// Polars finds its driver by the scheme, which means TLS unless it says otherwise.
+	polars := "flightsql://" + address + "?transport=tcp"
 	if settings.TLSCert != "" {
-		scheme, encryption = "grpc+tls", "true"
+		scheme, encryption, polars = "grpc+tls", "true", "flightsql://"+address
 	}
 	uri := scheme + "://" + address
 	var b strings.Builder
 	fmt.Fprintf(&b, "flightlake ready %s lake=%s\n", uri, settings.Lake)
 	fmt.Fprintf(&b, "  ADBC    adbc_driver_flightsql.dbapi.connect(%q, autocommit=True)\n", uri)
 	fmt.Fprintf(&b, "  JDBC    jdbc:arrow-flight-sql://%s/?useEncryption=%s\n", address, encryption)
-	fmt.Fprintf(&b, "  Polars  polars.read_database_uri(\"SELECT ...\", %q, engine=\"adbc\")\n", uri)
+	fmt.Fprintf(&b, "  Polars  polars.read_database_uri(\"SELECT ...\", %q, engine=\"adbc\")\n", polars)
 	_, _ = io.WriteString(out, b.String())
 }

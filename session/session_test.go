@@ -1,0 +1,301 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore/fault"
+	"github.com/flightlake/flightlake/objstore/mem"
+	"github.com/flightlake/flightlake/session"
+)
+
+func TestIngestModes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	ingest := func(missing session.IfMissing, exists session.IfExists, first, rows int) (session.Update, error) {
+		return b.Ingest(t.Context(), session.Ingest{Table: "t", IfMissing: missing, IfExists: exists}, numbers(t, first, rows, 7))
+	}
+	_, err := ingest(session.MissingFails, session.ExistsAppend, 0, 10)
+	require.ErrorIs(t, err, lake.ErrNotFound)
+	up, err := ingest(session.MissingCreate, session.ExistsFails, 0, 10)
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 10, Snapshot: 1}, up)
+	_, err = ingest(session.MissingCreate, session.ExistsFails, 0, 10)
+	require.ErrorIs(t, err, lake.ErrExists)
+	up, err = ingest(session.MissingFails, session.ExistsAppend, 10, 5)
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 5, Snapshot: 2}, up)
+	require.Equal(t, []string{"15|14|105"}, b.rows(t, "SELECT count(*), max(i), sum(i) FROM t"))
+	up, err = ingest(session.MissingCreate, session.ExistsReplace, 100, 3)
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 3, Snapshot: 3}, up)
+	require.Equal(t, []string{"100", "101", "102"}, b.rows(t, "SELECT i FROM t"))
+	require.Equal(t, []string{"15"}, b.rows(t, "SELECT count(*) FROM t AT (VERSION => 2)"))
+	require.Equal(t, []string{"10"}, b.rows(t, "SELECT count(*) FROM t AT (VERSION => 1)"))
+	up, err = ingest(session.MissingCreate, session.ExistsAppend, 0, 0)
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 0, Snapshot: 3}, up, "an append of nothing is no snapshot")
+}
+
+func TestIngestOfNoRowsKeepsItsSchema(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t", IfMissing: session.MissingCreate}, numbers(t, 0, 0, 1))
+	require.NoError(t, err)
+	require.Equal(t, []string{"i|BIGINT", "s|VARCHAR"}, b.rows(t, "SELECT column_name, column_type FROM (DESCRIBE t)"))
+}
+
+func TestIngestThatDoesNotFitChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i BIGINT, s INTEGER)")
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t", IfExists: session.ExistsAppend}, numbers(t, 0, 3, 3))
+	require.ErrorIs(t, err, lake.ErrInvalid)
+	require.ErrorContains(t, err, `"s"`)
+	require.Empty(t, b.objects(t))
+	require.Equal(t, []string{"1"}, b.rows(t, "FROM lake.current_snapshot()"))
+}
+
+func TestTokenIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	in := session.Ingest{Table: "t", IfMissing: session.MissingCreate, IfExists: session.ExistsAppend, Token: "monday"}
+	first, err := b.Ingest(t.Context(), in, numbers(t, 0, 4, 4))
+	require.NoError(t, err)
+	second, err := b.Ingest(t.Context(), in, numbers(t, 0, 4, 4))
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 4, Snapshot: first.Snapshot, Replayed: true}, second)
+	require.Equal(t, []string{"4"}, b.rows(t, "SELECT count(*) FROM t"))
+	require.ElementsMatch(t, b.published(t), b.objects(t))
+}
+
+// TestFaultAtEveryCall lets the nth call to the bucket fail, for every n, and
+// checks that an append is there wholly or not at all, and that no object is
+// left that the catalog does not name or know as staged.
+func TestFaultAtEveryCall(t *testing.T) {
+	t.Parallel()
+	bucket := fault.New(mem.New(mem.Options{}), fault.Options{})
+	b := setup(t, bucket)
+	cases := 0
+	for _, after := range []bool{false, true} {
+		for _, op := range []fault.Op{fault.OpCreate, fault.OpWrite, fault.OpCommit, fault.OpDelete} {
+			for n := 1; ; n++ {
+				cases++
+				table := fmt.Sprintf("t%d", cases)
+				bucket.Inject(fault.Fault{Op: op, Nth: n, After: after, Err: lake.Errorf(lake.KindUnavailable, "injected")})
+				struck := appendUnderFault(t, b, table)
+				bucket.Reset()
+				require.NoError(t, b.Recover(t.Context()))
+				require.ElementsMatch(t, b.published(t), b.objects(t), "%s, call %d, after its effect: %t", op, n, after)
+				if !struck {
+					break
+				}
+			}
+		}
+	}
+	require.Greater(t, cases, 20)
+}
+
+// appendUnderFault makes three appends, checks that those which were
+// acknowledged are there, and reports whether one failed.
+func appendUnderFault(t *testing.T, b *bundle, table string) (struck bool) {
+	t.Helper()
+	b.exec(t, "CREATE TABLE "+table+" (i BIGINT, s VARCHAR) WITH (row_group_rows = 10, target_file_size = 1024)")
+	rows := 0
+	for range 3 {
+		up, err := b.Ingest(t.Context(), session.Ingest{Table: table, IfExists: session.ExistsAppend}, numbers(t, rows, 60, 20))
+		if err != nil {
+			struck = true
+			require.ErrorIs(t, err, lake.ErrUnavailable)
+			continue
+		}
+		rows += int(up.Rows)
+	}
+	require.Equal(t, []string{strconv.Itoa(rows)}, b.rows(t, "SELECT count(*) FROM "+table))
+	return struck
+}
+
+func TestConcurrentAppendsAllCommit(t *testing.T) {
+	t.Parallel()
+	const writers, appends, rows = 8, 6, 50
+	b := setup(t, nil)
+	var wg sync.WaitGroup
+	errs := make(chan error, writers*appends)
+	for w := range writers {
+		streams := make([]array.RecordReader, appends)
+		for a := range appends {
+			streams[a] = numbers(t, (w*appends+a)*rows, rows, rows)
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for _, stream := range streams {
+				_, err := b.Ingest(context.Background(), session.Ingest{
+					Table: "t", IfMissing: session.MissingCreate, IfExists: session.ExistsAppend,
+				}, stream)
+				errs <- err
+			}
+		}()
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+	total := writers * appends * rows
+	require.Equal(t, []string{fmt.Sprintf("%d|%d", total, total)}, b.rows(t, "SELECT count(*), count(DISTINCT i) FROM t"))
+	require.Equal(t, []string{strconv.Itoa(writers * appends)}, b.rows(t, "FROM lake.current_snapshot()"))
+}
+
+func TestStatementsThatChangeThings(t *testing.T) {
+	t.Parallel()
+	for name, setupFunc := range map[string]func(*testing.T) *bundle{
+		"mem":   func(t *testing.T) *bundle { t.Helper(); return setup(t, nil) },
+		"local": setupLocal,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupFunc(t)
+			b.exec(t, "CREATE SCHEMA IF NOT EXISTS s")
+			b.exec(t, "CREATE TABLE s.t (id INTEGER NOT NULL, region VARCHAR DEFAULT 'eu', ts TIMESTAMP DEFAULT now()) PARTITIONED BY (region)")
+			require.Equal(t, int64(3), b.exec(t, "INSERT INTO s.t (id, region) VALUES (1, 'us'), (2, DEFAULT), (3, NULL)").Rows)
+			require.Equal(t, int64(2), b.exec(t, "INSERT INTO s.t BY NAME SELECT id + 10 AS id FROM s.t WHERE id < 3").Rows)
+			require.Equal(t, []string{"1|us|false", "2|eu|false", "3|(null)|false", "11|eu|false", "12|eu|false"},
+				b.rows(t, "SELECT id, region, ts IS NULL FROM s.t ORDER BY id"))
+			_, err := b.Execute(t.Context(), session.Statement{SQL: "INSERT INTO s.t (region) VALUES ('x')"})
+			require.ErrorIs(t, err, lake.ErrInvalid, "NOT NULL")
+			require.Equal(t, int64(2), b.exec(t, "CREATE TABLE us AS SELECT id, upper(region) AS r FROM s.t WHERE region = 'eu' AND id > 2").Rows)
+			require.Equal(t, []string{"EU", "EU"}, b.rows(t, "SELECT r FROM us"))
+			b.exec(t, "COMMENT ON COLUMN us.r IS 'a region'")
+			require.Equal(t, []string{"a region"}, b.rows(t, "SELECT comment FROM duckdb_columns() WHERE column_name = 'r'"))
+			_, err = b.Execute(t.Context(), session.Statement{SQL: "DROP SCHEMA s"})
+			require.ErrorIs(t, err, lake.ErrState)
+			b.exec(t, "DROP SCHEMA s CASCADE")
+			b.exec(t, "DROP TABLE IF EXISTS nothing")
+			require.Equal(t, []string{"us"}, b.rows(t, "SELECT table_name FROM information_schema.tables"))
+		})
+	}
+}
+
+func TestManyParameterRowsAreOneAppend(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i INTEGER, s VARCHAR)")
+	d, err := b.Describe(t.Context(), session.Statement{SQL: "INSERT INTO t VALUES (?, lower(?))"})
+	require.NoError(t, err)
+	require.True(t, d.Update)
+	require.Equal(t, []arrow.DataType{arrow.PrimitiveTypes.Int32, arrow.Null},
+		[]arrow.DataType{d.Params.Field(0).Type, d.Params.Field(1).Type})
+	params := numbers(t, 0, 5, 5)
+	require.True(t, params.Next())
+	up, err := b.Execute(t.Context(), session.Statement{SQL: "INSERT INTO t VALUES (?, upper(?))", Params: params.RecordBatch()})
+	require.NoError(t, err)
+	require.Equal(t, session.Update{Rows: 5, Snapshot: 2}, up)
+	one := params.RecordBatch().NewSlice(3, 4)
+	defer one.Release()
+	got, err := b.query(t.Context(), session.Statement{SQL: "SELECT s, $1 FROM t WHERE i = $1 AND s = upper($2)", Params: one})
+	require.NoError(t, err)
+	require.Equal(t, []string{"VALUE OF A ROW|3"}, got)
+}
+
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE lineitem (l_orderkey BIGINT)")
+	for sql, want := range map[string]struct {
+		kind lake.Kind
+		text string
+	}{
+		"SELECT * FROM lineitm":                       {lake.KindNotFound, `did you mean "lineitem"`},
+		"SELECT l_orderky FROM lineitem":              {lake.KindInvalid, `"l_orderkey"`},
+		"SELECT * FROM lineitem WHERE (":              {lake.KindInvalid, "syntax error"},
+		"SELECT 1; SELECT 2":                          {lake.KindInvalid, "one statement"},
+		"SELECT * FROM lineitem AT (VERSION => 99)":   {lake.KindNotFound, "99"},
+		"FROM read_csv('/etc/passwd')":                {lake.KindForbidden, "read_csv"},
+		"FROM '/etc/passwd'":                          {lake.KindForbidden, "closed"},
+		"SELECT getenv('HOME')":                       {lake.KindForbidden, "getenv"},
+		"COPY lineitem TO '/tmp/x'":                   {lake.KindForbidden, "COPY"},
+		"DELETE FROM lineitem":                        {lake.KindUnsupported, "DELETE"},
+		"FROM lake.nothing()":                         {lake.KindUnsupported, "nothing"},
+		"FROM ducklake_list_files('other', 'x')":      {lake.KindNotFound, "other"},
+		"CALL lake.set_option('row_group_rows', 'x')": {lake.KindInvalid, "row_group_rows"},
+	} {
+		d, err := b.Describe(t.Context(), session.Statement{SQL: sql})
+		if err == nil && d.Update {
+			_, err = b.Execute(t.Context(), session.Statement{SQL: sql})
+		}
+		require.Error(t, err, sql)
+		require.Equal(t, want.kind, lake.KindOf(err), "%s: %v", sql, err)
+		require.ErrorContains(t, err, want.text, sql)
+		require.NotContains(t, err.Error(), "flightlake_scan", sql)
+	}
+}
+
+func TestCancelledQueryEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	q, err := b.Plan(ctx, session.Statement{SQL: "SELECT count(*) FROM range(100000000000)"})
+	require.NoError(t, err)
+	go cancel()
+	running, err := b.Run(ctx, q)
+	if err == nil {
+		defer running.Reader.Release()
+		require.False(t, running.Reader.Next())
+		err = running.Reader.Err()
+	}
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestOptionsShapeFiles(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i BIGINT, s VARCHAR) WITH (row_group_rows = 10)")
+	b.exec(t, "CALL lake.set_option('parquet_compression', 'zstd')")
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t", IfExists: session.ExistsAppend}, numbers(t, 0, 95, 95))
+	require.NoError(t, err)
+	require.Equal(t, []string{"10|95"}, b.rows(t, "SELECT count(*), sum(rows) FROM lake.row_groups('t') WHERE column_name = 'i'"))
+	require.Equal(t, []string{"9"}, b.rows(t, "SELECT len(row_groups) FROM lake.scan_plan('SELECT * FROM t WHERE i >= 10')"))
+	require.Equal(t, []string{"zstd"}, b.rows(t, "SELECT value FROM lake.options() WHERE option_name = 'parquet_compression'"))
+	explained := strings.Join(b.rows(t, "EXPLAIN SELECT s FROM t WHERE i = 50"), "\n")
+	require.Contains(t, explained, "native scan")
+	require.Contains(t, explained, "row groups: 1 of 10")
+}
+
+func TestIngestOfABrokenStreamChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t", IfMissing: session.MissingCreate},
+		&brokenReader{RecordReader: numbers(t, 0, 1000, 10), left: 50})
+	require.ErrorContains(t, err, "the line went dead")
+	require.Empty(t, b.objects(t))
+	require.Equal(t, []string{"0"}, b.rows(t, "FROM lake.current_snapshot()"))
+}
+
+// brokenReader fails after some batches.
+type brokenReader struct {
+	array.RecordReader
+	left int
+}
+
+func (r *brokenReader) Next() bool {
+	r.left--
+	return r.left >= 0 && r.RecordReader.Next()
+}
+
+func (r *brokenReader) Err() error {
+	if r.left < 0 {
+		return errors.New("the line went dead")
+	}
+	return r.RecordReader.Err()
+}

@@ -1,0 +1,170 @@
+package session_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/catalog"
+	catalogduckdb "github.com/flightlake/flightlake/catalog/duckdb"
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/objstore"
+	"github.com/flightlake/flightlake/objstore/local"
+	"github.com/flightlake/flightlake/objstore/mem"
+	"github.com/flightlake/flightlake/session"
+)
+
+// bundle is a service with the parts that tests look at.
+type bundle struct {
+	*session.Service
+	catalog catalog.Catalog
+	bucket  objstore.Bucket
+}
+
+// setup returns a service over an empty lake whose objects are kept in bucket;
+// nil means in memory.
+func setup(t *testing.T, bucket objstore.Bucket) *bundle {
+	t.Helper()
+	if bucket == nil {
+		bucket = mem.New(mem.Options{})
+	}
+	return open(t, bucket, "", nil)
+}
+
+// setupLocal returns a service over an empty lake in a folder, which DuckDB
+// can read by itself.
+func setupLocal(t *testing.T) *bundle {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	bucket, err := local.New(dir)
+	require.NoError(t, err)
+	return open(t, bucket, dir, []string{dir})
+}
+
+func open(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
+	t.Helper()
+	if dataPath == "" {
+		dataPath = "mem:"
+	}
+	cat, err := catalogduckdb.Open(t.Context(), catalogduckdb.Options{DataPath: dataPath, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	frontend, err := engine.NewFrontend(engine.FrontendOptions{})
+	require.NoError(t, err)
+	executor, err := engine.NewExecutor(nil, engine.Options{AllowedDirs: allowed})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		executor.Close()
+		frontend.Close()
+		require.NoError(t, cat.Close())
+	})
+	service, err := session.New(session.Components{
+		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor,
+		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
+	}, session.Options{})
+	require.NoError(t, err)
+	return &bundle{Service: service, catalog: cat, bucket: bucket}
+}
+
+// rows runs a query and returns its rows as JSON, one string each.
+func (b *bundle) rows(t *testing.T, sql string) []string {
+	t.Helper()
+	out, err := b.query(t.Context(), session.Statement{SQL: sql})
+	require.NoError(t, err, sql)
+	return out
+}
+
+func (b *bundle) query(ctx context.Context, st session.Statement) ([]string, error) {
+	q, err := b.Plan(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	running, err := b.Run(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer running.Reader.Release()
+	out := []string{}
+	for running.Reader.Next() {
+		batch := running.Reader.RecordBatch()
+		for i := range int(batch.NumRows()) {
+			line := ""
+			for j := range int(batch.NumCols()) {
+				if j > 0 {
+					line += "|"
+				}
+				line += batch.Column(j).ValueStr(i)
+			}
+			out = append(out, line)
+		}
+	}
+	return out, running.Reader.Err()
+}
+
+func (b *bundle) exec(t *testing.T, sql string) session.Update {
+	t.Helper()
+	up, err := b.Execute(t.Context(), session.Statement{SQL: sql})
+	require.NoError(t, err, sql)
+	return up
+}
+
+// numbers returns a stream of rows (i int64, s utf8) with i from first on, in
+// batches of size rows.
+func numbers(t *testing.T, first, rows, size int) array.RecordReader {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "i", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+	}, nil)
+	var batches []arrow.RecordBatch
+	for start := 0; start < rows; start += size {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for i := start; i < min(start+size, rows); i++ {
+			b.Field(0).(*array.Int64Builder).Append(int64(first + i))
+			b.Field(1).(*array.StringBuilder).Append("value of a row")
+		}
+		batches = append(batches, b.NewRecordBatch())
+		b.Release()
+	}
+	reader, err := array.NewRecordReader(schema, batches)
+	require.NoError(t, err)
+	t.Cleanup(reader.Release)
+	for _, b := range batches {
+		b.Release()
+	}
+	return reader
+}
+
+// objects returns the keys in the bucket.
+func (b *bundle) objects(t *testing.T) []string {
+	t.Helper()
+	keys := []string{}
+	require.NoError(t, b.bucket.List(t.Context(), "", func(o objstore.Object) error {
+		keys = append(keys, o.Key)
+		return nil
+	}))
+	return keys
+}
+
+// published returns the keys that the catalog names.
+func (b *bundle) published(t *testing.T) []string {
+	t.Helper()
+	state, head, err := b.State(t.Context())
+	require.NoError(t, err)
+	keys := []string{}
+	for i := range state.Schemas {
+		for j := range state.Schemas[i].Tables {
+			files, err := b.catalog.Files(t.Context(), state.Schemas[i].Tables[j].ID, 0, head)
+			require.NoError(t, err)
+			for k := range files.Files {
+				keys = append(keys, files.Files[k].Path)
+			}
+		}
+	}
+	return keys
+}
