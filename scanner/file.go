@@ -102,7 +102,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		return lake.Errorf(lake.KindUnsupported, "a file whose columns are named by mapping %d cannot be read", df.MappingID)
 	}
 	var err error
-	if f.reader, f.meta, err = openParquet(ctx, f.scanner.bucket, df.Path, df.Absolute, df.Bytes, df.FooterBytes); err != nil {
+	if f.reader, f.meta, err = openParquet(ctx, f.scanner.bucket, df); err != nil {
 		return err
 	}
 	if df.Rows != lake.Unknown && df.Rows != f.meta.NumRows {
@@ -130,18 +130,18 @@ func (f *file) close() {
 
 // openParquet opens an object and reads its footer, in one range read if its
 // length is known.
-func openParquet(ctx context.Context, b objstore.Bucket, path string, absolute bool, size, footer int64) (objstore.Reader, *metadata.FileMetaData, error) {
-	if absolute {
+func openParquet(ctx context.Context, b objstore.Bucket, df *lake.DataFile) (objstore.Reader, *metadata.FileMetaData, error) {
+	if df.Absolute {
 		return nil, nil, lake.Errorf(lake.KindUnsupported, "a file outside the lake's store cannot be read")
 	}
-	r, err := b.Open(ctx, path)
+	r, err := b.Open(ctx, df.Path)
 	if errors.Is(err, lake.ErrNotFound) {
 		return nil, nil, lake.Errorf(lake.KindCorrupt, "the object is missing")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	meta, err := readFooter(ctx, r, size, footer)
+	meta, err := readFooter(ctx, r, df.Bytes, df.FooterBytes)
 	if err != nil {
 		return nil, nil, errors.Join(err, r.Close())
 	}

@@ -61,11 +61,12 @@ func newPipeline(ctx context.Context, s *Scanner, scan *expr.Scan, sh *shape, or
 	for i := range scan.Tasks {
 		p.units = append(p.units, newFile(s, scan, &scan.Tasks[i]).units()...)
 	}
-	p.ctx, p.cancel = context.WithCancel(ctx)
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.ctx = ctx
 	if p.left == 0 {
 		p.stopped = true
 	}
-	context.AfterFunc(p.ctx, func() { p.stop(p.ctx.Err()) })
+	context.AfterFunc(ctx, func() { p.stop(ctx.Err()) })
 	for range p.workerCount() {
 		p.workers.Go(p.work)
 	}

@@ -53,8 +53,12 @@ func drawResidual(t *rapid.T) expr.Predicate {
 	a := expr.Compare{Field: 7, Type: integer, Op: expr.OpEqual, Value: lake.Value{Int: 1}}
 	id := expr.Compare{Field: 1, Type: lake.Type{ID: lake.TypeInt64}, Op: expr.OpGreater, Value: lake.Value{Int: rapid.Int64Range(0, 200).Draw(t, "bound")}}
 	return rapid.SampledFrom([]expr.Predicate{
-		nil, nil, x, a, id, expr.And{Terms: []expr.Predicate{id, x}}, expr.Or{Terms: []expr.Predicate{x, expr.IsNull{Field: 4}}},
-		expr.Not{Term: expr.IsNull{Field: 6}}, expr.Constant{}, expr.Constant{Value: true},
+		nil, nil, x, a, id,
+		expr.And{Terms: []expr.Predicate{id, x}},
+		expr.Or{Terms: []expr.Predicate{x, expr.IsNull{Field: 4}}},
+		expr.Not{Term: expr.IsNull{Field: 6}},
+		expr.Constant{},
+		expr.Constant{Value: true},
 	}).Draw(t, "residual")
 }
 

@@ -65,7 +65,7 @@ func split(batch arrow.RecordBatch, limit int64, fn func(arrow.RecordBatch) bool
 	parts := min((size+limit-1)/limit, rows)
 	for i := range parts {
 		part := batch.NewSlice(rows*i/parts, rows*(i+1)/parts)
-		ok := false
+		var ok bool
 		if batchBytes(part) > limit+limit/8 && parts < rows { // rows of very different sizes
 			ok = split(part, limit, fn)
 		} else {

@@ -1,7 +1,6 @@
 package scanner
 
 import (
-	"context"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -165,7 +164,7 @@ func (g *group) openColumn(s *source) (*pqarrow.ColumnReader, error) {
 	for _, l := range s.leaves {
 		included[l] = true
 	}
-	return g.reader.GetFieldReader(context.Background(), s.field, included, []int{g.unit.rowGroup})
+	return g.reader.GetFieldReader(g.pipeline.ctx, s.field, included, []int{g.unit.rowGroup})
 }
 
 // read decodes the group batch by batch. With a filter, the columns that it
