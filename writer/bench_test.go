@@ -67,8 +67,13 @@ func BenchmarkWriteLineitem(b *testing.B) {
 	require.NoError(b, err)
 	columns, _ = lake.AssignFieldIDs(columns)
 	for _, o := range []writer.Options{
-		{Compression: "uncompressed"}, {Compression: "snappy"}, {Compression: "lz4_raw"}, {Compression: "zstd"},
-		{Compression: "zstd", CompressionLevel: 1}, {Compression: "snappy", RowGroupRows: 245760}, {Compression: "snappy", RowGroupRows: 1 << 20},
+		{Compression: "uncompressed"},
+		{Compression: "snappy"},
+		{Compression: "lz4_raw"},
+		{Compression: "zstd"},
+		{Compression: "zstd", CompressionLevel: 1},
+		{Compression: "snappy", RowGroupRows: 245760},
+		{Compression: "snappy", RowGroupRows: 1 << 20},
 	} {
 		b.Run(fmt.Sprintf("compression=%s/level=%d/row_group_rows=%d", o.Compression, o.CompressionLevel, o.RowGroupRows), func(b *testing.B) {
 			b.ReportAllocs()

@@ -163,7 +163,7 @@ func (j *job) cleanUp(ctx context.Context) Result {
 	for _, p := range j.parts {
 		if p.file != nil {
 			// A failed Abort leaves nothing visible; the Delete below tells.
-			_ = p.file.object.Abort() //nolint:errcheck // see above
+			_ = p.file.object.Abort()
 		}
 	}
 	for _, key := range j.keys.used {

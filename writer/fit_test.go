@@ -263,8 +263,10 @@ func TestAbsentColumnsTakeTheirDefault(t *testing.T) {
 	f := setup(t)
 	schema := arrow.NewSchema([]arrow.Field{{Name: "present", Type: arrow.PrimitiveTypes.Int32}}, nil)
 	table := f.read(t, f.must(t, columns, batch(t, schema, `[{"present": 1}, {"present": 2}]`)))
-	want := []string{"[1 2]", "[-7 -7]", `["(null)x" "(null)x"]`, "[1.5 1.5]", "[2020-02-29 2020-02-29]",
-		"[1582938123500000 1582938123500000]", "[true true]", `["a\xff" "a\xff"]`, "", "[(null) (null)]", "[(null) (null)]"}
+	want := []string{
+		"[1 2]", "[-7 -7]", `["(null)x" "(null)x"]`, "[1.5 1.5]", "[2020-02-29 2020-02-29]",
+		"[1582938123500000 1582938123500000]", "[true true]", `["a\xff" "a\xff"]`, "", "[(null) (null)]", "[(null) (null)]",
+	}
 	for i, text := range want {
 		if text != "" {
 			require.Equal(t, text, table.Column(i).Data().Chunk(0).String(), columns[i].Name)

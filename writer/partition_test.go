@@ -68,8 +68,11 @@ func TestBucketsAreThoseOfDuckLake(t *testing.T) {
 		v    float64
 		text string
 	}{
-		{"float64", math.Copysign(0, -1), "-0.0"}, {"float64", math.NaN(), "nan"}, {"float64", math.Inf(-1), "-infinity"},
-		{"float32", math.NaN(), "nan"}, {"float32", math.Copysign(0, -1), "-0.0"},
+		{"float64", math.Copysign(0, -1), "-0.0"},
+		{"float64", math.NaN(), "nan"},
+		{"float64", math.Inf(-1), "-infinity"},
+		{"float32", math.NaN(), "nan"},
+		{"float32", math.Copysign(0, -1), "-0.0"},
 	} {
 		col := column(t, "c", special.kind)
 		b := array.NewBuilder(memory.DefaultAllocator, col.ArrowType())

@@ -40,8 +40,8 @@ func TestNaNIsCountedAndNotInBounds(t *testing.T) {
 	t.Parallel()
 	s := statsOf(t, "float64", floats(1, math.NaN(), 3))
 	require.Equal(t, int64(1), s.NaNCount)
-	require.Equal(t, 1.0, s.Min.Float)
-	require.Equal(t, 3.0, s.Max.Float)
+	require.Equal(t, &lake.Value{Float: 1}, s.Min)
+	require.Equal(t, &lake.Value{Float: 3}, s.Max)
 	require.True(t, s.MinExact && s.MaxExact)
 }
 

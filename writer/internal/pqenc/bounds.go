@@ -41,16 +41,16 @@ func byBytes(l *Leaf) bool {
 	return l.Kind == Bytes || (l.Kind == Fixed && l.Type.ID == lake.TypeUUID)
 }
 
-// boundsOf returns the bounds of values [lo, hi) of v. If d is not nil, its
-// indices encode the values; marks and stamp are its scratch.
-func boundsOf(v *Values, lo, hi int, d *dictionary, marks []uint32, stamp uint32) bounds {
+// boundsOf returns the bounds of values [lo, hi) of v: those of the page that
+// follows the pages of the chunk. If d is not nil, its indices encode the values.
+func (e *Encoder) boundsOf(v *Values, d *dictionary, lo, hi int) bounds {
 	b := bounds{comparable: ordered(v.Leaf)}
 	if lo >= hi || !b.comparable {
 		return b
 	}
 	switch {
 	case byBytes(v.Leaf) && d != nil:
-		d.distinct(lo, hi, marks, stamp, func(i int) { b.addBytes(v.value(i)) })
+		d.distinct(lo, hi, e.marks, uint32(len(e.chunk.pages)), func(i int) { b.addBytes(v.value(i)) })
 	case byBytes(v.Leaf):
 		for i := lo; i < hi; i++ {
 			b.addBytes(v.value(i))

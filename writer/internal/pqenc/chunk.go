@@ -114,7 +114,7 @@ func (e *Encoder) Encode(v *Values, c *Chunk) error {
 	row, value := int64(0), 0
 	for lo := 0; lo < v.Levels; {
 		hi, rows, present := e.nextPage(v, lo, value)
-		b, err := e.writePage(v, d, lo, hi, value, value+present, row)
+		b, err := e.writePage(v, d, span{lo: lo, hi: hi, first: value, end: value + present, row: row})
 		if err != nil {
 			return err
 		}
@@ -184,25 +184,33 @@ func (e *Encoder) writeDictionary(v *Values) {
 	}
 }
 
-// writePage writes levels [lo, hi) and values [first, end).
-func (e *Encoder) writePage(v *Values, d *dictionary, lo, hi, first, end int, row int64) (bounds, error) {
+// span is what a page holds of Values: levels [lo, hi) and values [first, end).
+type span struct {
+	lo, hi     int
+	first, end int
+	row        int64 // the first row
+}
+
+// writePage writes the page of s; if d is not nil, by its indices.
+func (e *Encoder) writePage(v *Values, d *dictionary, s span) (bounds, error) {
+	levels := s.hi - s.lo
 	raw := e.raw[:0]
 	if v.Leaf.MaxRep > 0 {
-		raw = appendLevels(raw, v.Reps[lo:hi], hi-lo, v.Leaf.MaxRep)
+		raw = appendLevels(raw, v.Reps[s.lo:s.hi], levels, v.Leaf.MaxRep)
 	}
 	if v.Leaf.MaxDef > 0 {
 		defs := v.Defs
 		if defs != nil {
-			defs = defs[lo:hi]
+			defs = defs[s.lo:s.hi]
 		}
-		raw = appendLevels(raw, defs, hi-lo, v.Leaf.MaxDef)
+		raw = appendLevels(raw, defs, levels, v.Leaf.MaxDef)
 	}
 	encoding := int32(encodingPlain)
 	if d != nil {
 		encoding = encodingRLEDict
-		raw = d.appendIndices(raw, first, end)
+		raw = d.appendIndices(raw, s.first, s.end)
 	} else {
-		raw = v.appendPlain(raw, first, end)
+		raw = v.appendPlain(raw, s.first, s.end)
 	}
 	e.raw = raw
 	if len(raw) > maxPage {
@@ -211,20 +219,20 @@ func (e *Encoder) writePage(v *Values, d *dictionary, lo, hi, first, end int, ro
 	offset := int64(len(e.chunk.buf))
 	size := e.appendPage(pageData, func(t *thriftWriter) {
 		t.structField(5)
-		t.i32(1, int32(hi-lo))
+		t.i32(1, int32(levels))
 		t.i32(2, encoding)
 		t.i32(3, encodingRLE)
 		t.i32(4, encodingRLE)
 		t.close()
 	})
-	b := boundsOf(v, first, end, d, e.marks, uint32(len(e.chunk.pages)))
+	b := e.boundsOf(v, d, s.first, s.end)
 	encoded := b.encode(v.Leaf)
-	if first < end && !(encoded.hasLeast && encoded.hasGreatest) {
+	if s.first < s.end && !(encoded.hasLeast && encoded.hasGreatest) {
 		e.chunk.indexable = false
 	}
 	e.chunk.pages = append(e.chunk.pages, page{
-		offset: offset, size: int32(size), firstRow: row, levels: hi - lo,
-		nulls: int64(hi - lo - (end - first)), bounds: encoded,
+		offset: offset, size: int32(size), firstRow: s.row, levels: levels,
+		nulls: int64(levels - (s.end - s.first)), bounds: encoded,
 	})
 	return b, nil
 }
