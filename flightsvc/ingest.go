@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )

@@ -38,7 +38,7 @@ func ingestOpts(table string, missing flightsql.TableDefinitionOptionsTableNotEx
 }
 
 // send ingests the batches, which it releases.
-func (h *harness) send(t *testing.T, ctx context.Context, o *flightsql.ExecuteIngestOpts, batches ...arrow.RecordBatch) (int64, error) { //nolint:revive // t first
+func (h *harness) send(t *testing.T, ctx context.Context, o *flightsql.ExecuteIngestOpts, batches ...arrow.RecordBatch) (int64, error) {
 	t.Helper()
 	rd, err := array.NewRecordReader(batches[0].Schema(), batches)
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestClientThatIsStillSendingGetsTheError(t *testing.T) {
 }
 
 // rawIngest sends messages as they are and returns the outcome.
-func (h *harness) rawIngest(t *testing.T, ctx context.Context, closeSend bool, messages ...*flight.FlightData) error { //nolint:revive // t first
+func (h *harness) rawIngest(t *testing.T, ctx context.Context, closeSend bool, messages ...*flight.FlightData) error {
 	t.Helper()
 	stream, err := h.Client.Client.DoPut(ctx)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func setup(t *testing.T, opts Options) *harness {
 	h := &harness{fake: f, addr: lis.Addr().String()}
 	h.Client = h.connect(t)
 	t.Cleanup(func() {
-		require.NoError(t, h.Client.Close())
+		require.NoError(t, h.Close())
 		cancel()
 		require.NoError(t, <-served)
 		f.release()
@@ -87,14 +88,11 @@ func read(t *testing.T, c *flightsql.Client, ticket *flight.Ticket) (*arrow.Sche
 	for rd.Next() {
 		rec := rd.RecordBatch()
 		for i := range int(rec.NumRows()) {
-			line := ""
-			for j, col := range rec.Columns() {
-				if j > 0 {
-					line += "|"
-				}
-				line += col.ValueStr(i)
+			cells := make([]string, 0, rec.NumCols())
+			for _, col := range rec.Columns() {
+				cells = append(cells, col.ValueStr(i))
 			}
-			rows = append(rows, line)
+			rows = append(rows, strings.Join(cells, "|"))
 		}
 	}
 	require.NoError(t, rd.Err())
@@ -159,14 +157,6 @@ func flightSchema(t *testing.T, b []byte) *arrow.Schema {
 	s, err := flight.DeserializeSchema(b, memory.DefaultAllocator)
 	require.NoError(t, err)
 	return s
-}
-
-func plain(s *arrow.Schema) *arrow.Schema {
-	fields := s.Fields()
-	for i := range fields {
-		fields[i].Metadata = arrow.Metadata{}
-	}
-	return arrow.NewSchema(fields, nil)
 }
 
 // waitLong bounds waits that only a broken server reaches.

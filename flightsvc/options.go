@@ -95,7 +95,7 @@ func (s *Server) EndSavepoint(context.Context, flightsql.ActionEndSavepointReque
 // CancelFlightInfo is refused: there is nothing to cancel between two calls.
 // CancelQuery comes here too.
 func (s *Server) CancelFlightInfo(context.Context, *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
-	return flight.CancelFlightInfoResult{Status: flight.CancelStatusNotCancellable}, //nolint:govet // arrow-go returns the message by value
+	return flight.CancelFlightInfoResult{Status: flight.CancelStatusNotCancellable},
 		lake.Errorf(lake.KindUnsupported, "CancelFlightInfo and CancelQuery are not supported; cancel the call itself, which ends the query")
 }
 

@@ -125,7 +125,6 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		grpc.StaticStreamWindowSize(s.opts.WindowBytes),
 		grpc.StaticConnWindowSize(2 * s.opts.WindowBytes),
 		grpc.WriteBufferSize(writeBufferBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.ReadBufferSize(readBufferBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveIdle, Timeout: keepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingIntervalMin, PermitWithoutStream: true}),
