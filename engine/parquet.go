@@ -57,6 +57,7 @@ func selfDescribing(columns []lake.Column) bool {
 			switch c.Type.ID {
 			case lake.TypeTimestampS, lake.TypeTimestampMS, lake.TypeTimeNS:
 				ok = false
+			default:
 			}
 		})
 	}
