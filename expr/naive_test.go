@@ -132,13 +132,20 @@ func valueOf(t lake.Type) *rapid.Generator[lake.Value] {
 	case lake.TypeUint64:
 		return uints(math.MaxUint64)
 	case lake.TypeFloat32, lake.TypeFloat64:
-		special := []float64{math.NaN(), math.Copysign(0, -1), 0, math.Inf(1), math.Inf(-1), 1, -1, 0.5,
-			math.MaxFloat32, math.SmallestNonzeroFloat32}
+		special := []float64{
+			math.NaN(), math.Copysign(0, -1), 0, math.Inf(1), math.Inf(-1), 1, -1, 0.5,
+			math.MaxFloat32, math.SmallestNonzeroFloat32,
+		}
 		return rapid.Map(rapid.SampledFrom(special), func(f float64) lake.Value { return lake.Value{Float: f} })
 	case lake.TypeInt128, lake.TypeUint128, lake.TypeDecimal:
 		return rapid.SampledFrom([]lake.Value{
-			{}, {Uint: 1}, {Uint: 250}, {Int: -1, Uint: math.MaxUint64}, {Int: -1, Uint: 1 << 63},
-			{Uint: math.MaxUint64}, {Int: 5421010862427522170, Uint: 687399551400673279}, // 10^38-1
+			{},
+			{Uint: 1},
+			{Uint: 250},
+			{Int: -1, Uint: math.MaxUint64},
+			{Int: -1, Uint: 1 << 63},
+			{Uint: math.MaxUint64},
+			{Int: 5421010862427522170, Uint: 687399551400673279}, // 10^38-1
 			{Int: -5421010862427522171, Uint: 17759344522308878337},
 		})
 	case lake.TypeDate:
@@ -150,7 +157,8 @@ func valueOf(t lake.Type) *rapid.Generator[lake.Value] {
 	case lake.TypeUUID:
 		return rapid.SampledFrom([]lake.Value{
 			{Bytes: string(make([]byte, 16))},
-			{Bytes: "\x80aaaaaaaaaaaaaaa"}, {Bytes: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
+			{Bytes: "\x80aaaaaaaaaaaaaaa"},
+			{Bytes: "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
 			{Bytes: "0123456789abcdef"},
 		})
 	case lake.TypeVarchar, lake.TypeJSON, lake.TypeBlob:
