@@ -284,8 +284,10 @@ func testStagedFiles(t *testing.T, l Lake) {
 	c = open(t, l, newClock())
 	check(c, staged...)
 
-	commitError(t, c, lake.ErrConflict, catalog.AddFiles{Table: id, Begin: begin + 1,
-		Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)}})
+	commitError(t, c, lake.ErrConflict, catalog.AddFiles{
+		Table: id, Begin: begin + 1,
+		Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)},
+	})
 	check(c, staged...)
 	commit(t, c, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)}})
 	check(c, staged[1:]...)

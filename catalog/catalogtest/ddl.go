@@ -282,7 +282,7 @@ func testCreateTableWithFiles(t *testing.T, l Lake) {
 	require.EqualValues(t, 15, r.Rows)
 	files := liveFiles(t, c, r.Tables[0])
 	require.Len(t, files, 2)
-	require.EqualValues(t, []int64{0, 10}, []int64{files[0].RowIDStart, files[1].RowIDStart})
+	require.Equal(t, []int64{0, 10}, []int64{files[0].RowIDStart, files[1].RowIDStart})
 }
 
 func testStateIsTheSameAfterReopen(t *testing.T, l Lake) {

@@ -157,8 +157,10 @@ func testStatisticsOfEveryType(t *testing.T, l Lake) {
 	create := createTable("t")
 	create.Columns = everyType()
 	stats := statsOfEveryType(create.Columns, true)
-	f := lake.DataFile{Path: "main/t/1.parquet", Rows: 100, Bytes: 1, Stats: stats,
-		RowGroups: []lake.RowGroup{{Rows: 60, Columns: stats}, {Index: 1, Rows: 40, Columns: stats[:2]}}}
+	f := lake.DataFile{
+		Path: "main/t/1.parquet", Rows: 100, Bytes: 1, Stats: stats,
+		RowGroups: []lake.RowGroup{{Rows: 60, Columns: stats}, {Index: 1, Rows: 40, Columns: stats[:2]}},
+	}
 	create.Files = []lake.DataFile{f}
 	id := commit(t, c, create).Tables[0]
 	require.NoError(t, c.Close())
@@ -192,6 +194,7 @@ func testForeignFileStatistics(t *testing.T, l Lake) {
 		switch leaf.Type.ID {
 		case lake.TypeInt128, lake.TypeUint128, lake.TypeTimeTZ, lake.TypeTimeNS:
 			want.Min, want.Max = nil, nil // the format has no text for them
+		default:
 		}
 		require.Equal(t, want, got[0].Stats[i], leaf.Type.String())
 	}
@@ -206,7 +209,8 @@ func testPartitionedFiles(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	create := createTable("t")
 	create.Partition = &lake.PartitionSpec{Fields: []lake.PartitionField{
-		{Column: 2, Transform: lake.TransformIdentity}, {Column: 1, Transform: lake.TransformBucket, Buckets: 16},
+		{Column: 2, Transform: lake.TransformIdentity},
+		{Column: 1, Transform: lake.TransformBucket, Buckets: 16},
 		{Column: 1, Transform: lake.TransformMonth},
 	}}
 	file := func(name string, values ...*lake.Value) lake.DataFile {

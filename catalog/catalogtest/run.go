@@ -147,10 +147,14 @@ func pointer[T any](v T) *T { return &v }
 // dataFile is a file of a table with twoColumns whose ids are from..from+rows-1.
 func dataFile(path string, from, rows int64) lake.DataFile {
 	stats := []lake.ColumnStats{
-		{Field: 1, Min: &lake.Value{Int: from}, Max: &lake.Value{Int: from + rows - 1}, MinExact: true, MaxExact: true,
-			ValueCount: rows, Bytes: 8 * rows},
-		{Field: 2, Min: &lake.Value{Bytes: "a"}, Max: &lake.Value{Bytes: "zz"}, MinExact: true,
-			ValueCount: rows, NullCount: 1, Bytes: 4 * rows},
+		{
+			Field: 1, Min: &lake.Value{Int: from}, Max: &lake.Value{Int: from + rows - 1}, MinExact: true, MaxExact: true,
+			ValueCount: rows, Bytes: 8 * rows,
+		},
+		{
+			Field: 2, Min: &lake.Value{Bytes: "a"}, Max: &lake.Value{Bytes: "zz"}, MinExact: true,
+			ValueCount: rows, NullCount: 1, Bytes: 4 * rows,
+		},
 	}
 	return lake.DataFile{
 		Path: path, Rows: rows, Bytes: 100 + 12*rows, FooterBytes: 77, Stats: stats,

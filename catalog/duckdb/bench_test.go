@@ -3,6 +3,7 @@ package duckdb_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func BenchmarkAppend(b *testing.B) {
 	for b.Loop() {
 		add.Files = []lake.DataFile{wideFile(n)}
 		n++
-		_, err := c.Commit(b.Context(), catalog.Commit{Token: fmt.Sprint(n), Operations: []catalog.Operation{add}})
+		_, err := c.Commit(b.Context(), catalog.Commit{Token: strconv.FormatInt(n, 10), Operations: []catalog.Operation{add}})
 		require.NoError(b, err)
 	}
 }

@@ -14,11 +14,13 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	catalogtest.Run(t, func(t testing.TB) catalogtest.Lake {
-		path := filepath.Join(t.TempDir(), "it's a 100% %zz odd 'name.ducklake")
-		return catalogtest.Lake{OpenFunc: func(t testing.TB, clk clock.Clock) catalog.Catalog {
-			c, err := duckdb.Open(t.Context(), duckdb.Options{Path: path, DataPath: filepath.Dir(path) + "/data/", Clock: clk})
-			require.NoError(t, err)
+	catalogtest.Run(t, func(tb testing.TB) catalogtest.Lake {
+		tb.Helper()
+		path := filepath.Join(tb.TempDir(), "it's a 100% %zz odd 'name.ducklake")
+		return catalogtest.Lake{OpenFunc: func(tb testing.TB, clk clock.Clock) catalog.Catalog {
+			tb.Helper()
+			c, err := duckdb.Open(tb.Context(), duckdb.Options{Path: path, DataPath: filepath.Dir(path) + "/data/", Clock: clk})
+			require.NoError(tb, err)
 			return c
 		}}
 	})

@@ -36,7 +36,7 @@ func classify(err error) lake.Kind {
 	if !ok {
 		return lake.KindInternal
 	}
-	switch e.Type { //nolint:exhaustive // the rest is a fault of this program
+	switch e.Type {
 	case duckdbgo.ErrorTypeIO, duckdbgo.ErrorTypeConnection, duckdbgo.ErrorTypeInterrupt, duckdbgo.ErrorTypeFatal,
 		duckdbgo.ErrorTypeTransaction:
 		return lake.KindUnavailable
@@ -44,7 +44,7 @@ func classify(err error) lake.Kind {
 		return lake.KindExhausted
 	case duckdbgo.ErrorTypeSerialization:
 		return lake.KindCorrupt
-	default:
+	default: // a fault of this program
 		return lake.KindInternal
 	}
 }

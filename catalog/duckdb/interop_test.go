@@ -77,7 +77,8 @@ func partitioned() catalog.CreateTable {
 		Schema: "main", Name: "p", Columns: columns, Path: "main/p/", Comment: "a table",
 		Options: map[string]string{"target_file_size": "1000000"},
 		Partition: &lake.PartitionSpec{Fields: []lake.PartitionField{
-			{Column: 2, Transform: lake.TransformIdentity}, {Column: 3, Transform: lake.TransformMonth},
+			{Column: 2, Transform: lake.TransformIdentity},
+			{Column: 3, Transform: lake.TransformMonth},
 			{Column: 1, Transform: lake.TransformBucket, Buckets: 4},
 		}},
 	}

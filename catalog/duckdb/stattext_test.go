@@ -20,12 +20,26 @@ func TestStatTextIsWhatDuckDBPrints(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	const seed, values = 42, 400
 	for _, typ := range []lake.Type{
-		{ID: lake.TypeInt8}, {ID: lake.TypeInt64}, {ID: lake.TypeUint64}, {ID: lake.TypeInt128}, {ID: lake.TypeUint128},
-		{ID: lake.TypeFloat32}, {ID: lake.TypeFloat64}, {ID: lake.TypeDate}, {ID: lake.TypeTime}, {ID: lake.TypeTimeNS},
-		{ID: lake.TypeTimestampS}, {ID: lake.TypeTimestampMS}, {ID: lake.TypeTimestamp}, {ID: lake.TypeTimestampTZ},
-		{ID: lake.TypeTimestampNS}, {ID: lake.TypeUUID},
-		{ID: lake.TypeDecimal, Precision: 18, Scale: 3}, {ID: lake.TypeDecimal, Precision: 38, Scale: 38},
-		{ID: lake.TypeDecimal, Precision: 38}, {ID: lake.TypeDecimal, Precision: 4, Scale: 4},
+		{ID: lake.TypeInt8},
+		{ID: lake.TypeInt64},
+		{ID: lake.TypeUint64},
+		{ID: lake.TypeInt128},
+		{ID: lake.TypeUint128},
+		{ID: lake.TypeFloat32},
+		{ID: lake.TypeFloat64},
+		{ID: lake.TypeDate},
+		{ID: lake.TypeTime},
+		{ID: lake.TypeTimeNS},
+		{ID: lake.TypeTimestampS},
+		{ID: lake.TypeTimestampMS},
+		{ID: lake.TypeTimestamp},
+		{ID: lake.TypeTimestampTZ},
+		{ID: lake.TypeTimestampNS},
+		{ID: lake.TypeUUID},
+		{ID: lake.TypeDecimal, Precision: 18, Scale: 3},
+		{ID: lake.TypeDecimal, Precision: 38, Scale: 38},
+		{ID: lake.TypeDecimal, Precision: 38},
+		{ID: lake.TypeDecimal, Precision: 4, Scale: 4},
 	} {
 		column := lake.Column{Type: typ}
 		random := rand.New(rand.NewPCG(seed, uint64(typ.ID)))

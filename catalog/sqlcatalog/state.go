@@ -300,15 +300,12 @@ func formatTransform(f lake.PartitionField) string {
 // loadBegins finds the snapshot in which the columns or the partitioning of
 // each table last changed: where a row of either began or ended.
 func (l *loader) loadBegins(ctx context.Context) error {
-	query := ""
-	for i, table := range []string{"ducklake_column", "ducklake_partition_info"} {
-		if i > 0 {
-			query += " UNION ALL "
-		}
-		query += `SELECT table_id, begin_snapshot AS changed FROM ` + table + ` WHERE begin_snapshot <= ?
-			UNION ALL SELECT table_id, end_snapshot FROM ` + table + ` WHERE end_snapshot <= ?`
+	changes := make([]string, 0, 2)
+	for _, table := range []string{"ducklake_column", "ducklake_partition_info"} {
+		changes = append(changes, `SELECT table_id, begin_snapshot AS changed FROM `+table+` WHERE begin_snapshot <= ?
+			UNION ALL SELECT table_id, end_snapshot FROM `+table+` WHERE end_snapshot <= ?`)
 	}
-	return l.each(ctx, `SELECT table_id, max(changed) FROM (`+query+`) AS changes GROUP BY table_id`,
+	return l.each(ctx, `SELECT table_id, max(changed) FROM (`+strings.Join(changes, " UNION ALL ")+`) AS changes GROUP BY table_id`,
 		func(scan func(...any) error) error {
 			var (
 				id    lake.TableID
