@@ -256,7 +256,7 @@ def test_a_damaged_file_is_named_and_other_tables_are_served(filled, lake, damag
     filled.stop()
     break_file(pathlib.Path(path), whole, damage)
     filled.start()
-    for sql in ("SELECT sum(i), max(s) FROM t WHERE i >= 0", "SELECT i, s FROM t", "SELECT s, count(*) FROM t GROUP BY s"):
+    for sql in ("SELECT sum(i), max(s) FROM t WHERE i >= 0", "SELECT i, s FROM t", "SELECT s, sum(i) FROM t GROUP BY s"):
         with harness.raises("corrupt", pathlib.Path(path).name):
             filled.rows(sql)
     assert filled.rows("SELECT i FROM other") == [(42,)]
