@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -94,14 +95,11 @@ func (b *bundle) query(ctx context.Context, st session.Statement) ([]string, err
 	for running.Reader.Next() {
 		batch := running.Reader.RecordBatch()
 		for i := range int(batch.NumRows()) {
-			line := ""
-			for j := range int(batch.NumCols()) {
-				if j > 0 {
-					line += "|"
-				}
-				line += batch.Column(j).ValueStr(i)
+			cells := make([]string, 0, batch.NumCols())
+			for _, column := range batch.Columns() {
+				cells = append(cells, column.ValueStr(i))
 			}
-			out = append(out, line)
+			out = append(out, strings.Join(cells, "|"))
 		}
 	}
 	return out, running.Reader.Err()
@@ -140,26 +138,31 @@ func numbers(t *testing.T, first, rows, size int) array.RecordReader {
 	return reader
 }
 
-// objects returns the keys in the bucket.
-func (b *bundle) objects(t *testing.T) []string {
+// objects returns the keys in the bucket that begin with prefix.
+func (b *bundle) objects(t *testing.T, prefix string) []string {
 	t.Helper()
 	keys := []string{}
-	require.NoError(t, b.bucket.List(t.Context(), "", func(o objstore.Object) error {
+	require.NoError(t, b.bucket.List(t.Context(), prefix, func(o objstore.Object) error {
 		keys = append(keys, o.Key)
 		return nil
 	}))
 	return keys
 }
 
-// published returns the keys that the catalog names.
-func (b *bundle) published(t *testing.T) []string {
+// published returns the keys that the catalog names, of the tables whose files'
+// keys begin with prefix.
+func (b *bundle) published(t *testing.T, prefix string) []string {
 	t.Helper()
 	state, head, err := b.State(t.Context())
 	require.NoError(t, err)
 	keys := []string{}
 	for i := range state.Schemas {
 		for j := range state.Schemas[i].Tables {
-			files, err := b.catalog.Files(t.Context(), state.Schemas[i].Tables[j].ID, 0, head)
+			table := &state.Schemas[i].Tables[j]
+			if !strings.HasPrefix(table.Path, prefix) {
+				continue
+			}
+			files, err := b.catalog.Files(t.Context(), table.ID, 0, head)
 			require.NoError(t, err)
 			for k := range files.Files {
 				keys = append(keys, files.Files[k].Path)
