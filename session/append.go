@@ -2,12 +2,13 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"regexp"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/google/uuid"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
@@ -105,12 +106,15 @@ func (t *target) create(columns []lake.Column) {
 }
 
 // tableFolder returns the folder of a new table's files: its name where that is
-// a plain word, an opaque one otherwise. Paths are never parsed back.
+// a plain word, otherwise an opaque one, the same for the same name, so that
+// writers which create a table at the same time write to one folder. Paths are
+// never parsed back.
 func tableFolder(name string) string {
 	if plain, err := regexp.MatchString(`^[A-Za-z0-9_-]{1,100}$`, name); err == nil && plain {
 		return name + "/"
 	}
-	return uuid.NewString() + "/"
+	hash := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(hash[:16]) + "/"
 }
 
 // appendRequest is what an append publishes to its target.
@@ -256,10 +260,10 @@ func (s *Service) replayed(ctx context.Context, token string) (Update, bool, err
 	return Update{Rows: result.Rows, Snapshot: result.Snapshot.ID, Replayed: true}, true, nil
 }
 
-// sameShape reports whether files written for a fit b too: the columns that
-// reach the file and the partitioning are the same.
+// sameShape reports whether files written for a fit b too: the folder, the
+// columns that reach the file and the partitioning are the same.
 func sameShape(a, b *target) bool {
-	if len(a.columns) != len(b.columns) || (a.spec == nil) != (b.spec == nil) {
+	if a.path != b.path || len(a.columns) != len(b.columns) || (a.spec == nil) != (b.spec == nil) {
 		return false
 	}
 	for i := range a.columns {

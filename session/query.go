@@ -81,21 +81,38 @@ func (s *Service) planStatement(ctx context.Context, st Statement, id lake.Snaps
 // selectPlan plans one query without parameters, or finds its plan.
 func (s *Service) selectPlan(ctx context.Context, sql string, sc Scope, id lake.SnapshotID) (*selectPlan, error) {
 	key := planKey{sql: sql, schema: sc.schema(""), snapshot: id}
-	if p, ok := s.plans.Get(key); ok {
-		return p, nil
+	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (*selectPlan, error) {
+		state, err := s.stateAt(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.newSelectPlan(ctx, sql, at{snapshot: id, state: state, scope: sc})
+	})
+	if err == nil && (len(p.virtual) > 0 || p.analysis.TimeDependent()) {
+		s.plans.Remove(key)
 	}
-	state, err := s.stateAt(ctx, id)
+	return p, err
+}
+
+// planBytes estimates the memory of a plan: its text and a task or a reason for
+// each file.
+func planBytes(key planKey, p *selectPlan) int64 {
+	const fixed, perFile = 4096, 128
+	n := int64(fixed + 8*len(key.sql))
+	for i := range p.plan.Reads {
+		n += int64(perFile * (len(p.plan.Reads[i].Tasks) + len(p.plan.Reads[i].Skipped)))
+	}
+	return n
+}
+
+// mirror shows the engine the latest schemas. Statements that read an older
+// snapshot see them too where they ask for schemas and not for rows.
+func (s *Service) mirror(ctx context.Context) error {
+	state, _, err := s.State(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, err := s.newSelectPlan(ctx, sql, at{snapshot: id, state: state, scope: sc})
-	if err != nil {
-		return nil, err
-	}
-	if len(p.virtual) == 0 && !p.analysis.TimeDependent() {
-		s.plans.Add(key, p)
-	}
-	return p, nil
+	return s.Executor.Sync(ctx, state)
 }
 
 func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*selectPlan, error) {
@@ -109,7 +126,7 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 		}
 		return nil, err
 	}
-	if err := s.Executor.Sync(ctx, at.state); err != nil {
+	if err := s.mirror(ctx); err != nil {
 		return nil, err
 	}
 	p := &selectPlan{
@@ -665,7 +682,7 @@ func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.Snapsh
 	if err != nil {
 		return Description{}, err
 	}
-	if err := s.Executor.Sync(ctx, state); err != nil {
+	if err := s.mirror(ctx); err != nil {
 		return Description{}, err
 	}
 	p := &selectPlan{analysis: analysis, scope: st.Scope, virtual: map[int]*rowset{}}

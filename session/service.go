@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
@@ -36,9 +35,9 @@ const (
 	leaseDuration = 24 * time.Hour
 	// cleanupTimeout bounds what is done after a statement's context has ended.
 	cleanupTimeout = 30 * time.Second
-	// plansMax bounds the planned statements that are kept between prepare,
-	// GetFlightInfo and DoGet.
-	plansMax = 256
+	// plansBytesMax bounds the planned statements that are kept between prepare,
+	// GetFlightInfo and DoGet: about a hundred over tables of 1,000 files.
+	plansBytesMax = 16 << 20
 )
 
 // Components are the parts that a Service puts together. All are required.
@@ -78,7 +77,7 @@ type Service struct {
 	scanner *scanner.Scanner
 	planner *planner.Planner
 	writer  *writer.Writer
-	plans   *lru.Cache[planKey, *selectPlan]
+	plans   *cache.Cache[planKey, *selectPlan]
 	mem     memory.Allocator
 	holder  string // names this process in staged files
 }
@@ -91,10 +90,6 @@ func New(c Components, o Options) (*Service, error) {
 	if o.ReadAheadBytes == 0 {
 		o.ReadAheadBytes = readAheadBytesDefault
 	}
-	plans, err := lru.New[planKey, *selectPlan](plansMax)
-	if err != nil {
-		return nil, fmt.Errorf("plan cache: %w", err)
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
@@ -105,7 +100,7 @@ func New(c Components, o Options) (*Service, error) {
 		tables:     cache.NewTables(tableSource{c.Catalog}, cache.TablesOptions{BytesMax: o.CacheBytes / 100 * cacheShareTables}),
 		objects:    cache.NewBucket(c.Bucket, cache.BucketOptions{BytesMax: o.CacheBytes / 100 * cacheShareObjects}),
 		planner:    planner.New(c.Frontend),
-		plans:      plans,
+		plans:      cache.New(plansBytesMax, planBytes),
 		mem:        memory.DefaultAllocator,
 		holder:     fmt.Sprintf("process %d on %s", os.Getpid(), host),
 	}
