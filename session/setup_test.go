@@ -138,8 +138,14 @@ func numbers(t *testing.T, first, rows, size int) array.RecordReader {
 	return reader
 }
 
-// objects returns the keys in the bucket that begin with prefix.
-func (b *bundle) objects(t *testing.T, prefix string) []string {
+// objects returns the keys in the bucket.
+func (b *bundle) objects(t *testing.T) []string {
+	t.Helper()
+	return b.objectsUnder(t, "")
+}
+
+// objectsUnder returns the keys in the bucket that begin with prefix.
+func (b *bundle) objectsUnder(t *testing.T, prefix string) []string {
 	t.Helper()
 	keys := []string{}
 	require.NoError(t, b.bucket.List(t.Context(), prefix, func(o objstore.Object) error {
@@ -149,9 +155,15 @@ func (b *bundle) objects(t *testing.T, prefix string) []string {
 	return keys
 }
 
-// published returns the keys that the catalog names, of the tables whose files'
-// keys begin with prefix.
-func (b *bundle) published(t *testing.T, prefix string) []string {
+// published returns the keys that the catalog names.
+func (b *bundle) published(t *testing.T) []string {
+	t.Helper()
+	return b.publishedUnder(t, "")
+}
+
+// publishedUnder returns the keys that the catalog names for the tables whose
+// path begins with prefix.
+func (b *bundle) publishedUnder(t *testing.T, prefix string) []string {
 	t.Helper()
 	state, head, err := b.State(t.Context())
 	require.NoError(t, err)
