@@ -82,6 +82,9 @@ func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.Reco
 		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
 	case exists && in.IfExists == ExistsAppend:
 		t.appendTo(table)
+		if t.columns, err = s.fixDefaults(ctx, t.columns, stream.Schema()); err != nil {
+			return nil, err
+		}
 		return t, writer.CheckFit(t.columns, stream.Schema())
 	}
 	columns, err := lake.ColumnsFromArrow(stream.Schema())

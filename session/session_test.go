@@ -67,6 +67,19 @@ func TestIngestThatDoesNotFitChangesNothing(t *testing.T) {
 	require.Equal(t, []string{"1"}, b.rows(t, "FROM lake.current_snapshot()"))
 }
 
+func TestIngestFillsAbsentColumnsWithDefaults(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i BIGINT, s VARCHAR, \"at\" TIMESTAMPTZ DEFAULT now(), n INTEGER DEFAULT 7, e DATE DEFAULT (DATE '2020-01-31' + 1), x VARCHAR DEFAULT NULL)")
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t", IfExists: session.ExistsAppend}, numbers(t, 0, 3, 2))
+	require.NoError(t, err)
+	require.Equal(t, []string{"3|1|true|7|2020-02-01|0"},
+		b.rows(t, "SELECT count(*), count(DISTINCT \"at\"), bool_and(\"at\" > now() - INTERVAL 1 HOUR), max(n), max(e), count(x) FROM t"))
+	b.exec(t, "CREATE TABLE u (i BIGINT, s VARCHAR, id UUID DEFAULT uuid())")
+	_, err = b.Ingest(t.Context(), session.Ingest{Table: "u", IfExists: session.ExistsAppend}, numbers(t, 0, 3, 2))
+	require.ErrorIs(t, err, lake.ErrUnsupported, "one value for all rows would be wrong")
+}
+
 func TestTokenIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -35,7 +36,7 @@ func literalOf(column *lake.Column) (arrow.Array, error) {
 	case lake.TypeBoolean:
 		text = strings.ToLower(text)
 	case lake.TypeTimestampTZ:
-		text = strings.TrimSuffix(text, "+00")
+		return instantLiteral(column.Type, text)
 	default:
 	}
 	literal, err := parseLiteral(column.ArrowType(), text)
@@ -43,6 +44,18 @@ func literalOf(column *lake.Column) (arrow.Array, error) {
 		return nil, lake.Errorf(lake.KindInvalid, "the default %q is not of type %s", text, column.Type)
 	}
 	return literal, nil
+}
+
+// instantLiteral parses the text of a timestamptz as DuckDB writes it.
+func instantLiteral(t lake.Type, text string) (arrow.Array, error) {
+	v, err := expr.ParseValue(t, text)
+	if err != nil {
+		return nil, lake.Errorf(lake.KindInvalid, "the default %q is not of type %s", text, t)
+	}
+	b := array.NewTimestampBuilder(memory.NewGoAllocator(), &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: lake.UTC})
+	defer b.Release()
+	b.Append(arrow.Timestamp(v.Int))
+	return b.NewArray(), nil
 }
 
 func parseLiteral(t arrow.DataType, text string) (arrow.Array, error) {

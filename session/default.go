@@ -1,0 +1,75 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// fixDefaults returns columns in which the default expressions of those that
+// the stream lacks are replaced by their values: now() is one instant for the
+// whole append. Expressions that differ from row to row stay, and the writer
+// refuses them.
+func (s *Service) fixDefaults(ctx context.Context, columns []lake.Column, stream *arrow.Schema) ([]lake.Column, error) {
+	given := make(map[string]bool, stream.NumFields())
+	for _, f := range stream.Fields() {
+		given[strings.ToLower(f.Name)] = true
+	}
+	fixed := slices.Clone(columns)
+	for i := range fixed {
+		c := &fixed[i]
+		if given[strings.ToLower(c.Name)] || !c.DefaultIsExpression || c.Default == nil || volatile(*c.Default) {
+			continue
+		}
+		text, err := s.evaluateText(ctx, *c.Default, c.SQLType())
+		if err != nil {
+			return nil, lake.Wrap(lake.KindInvalid, "default of column "+c.Name, err)
+		}
+		c.Default, c.DefaultIsExpression = text, false
+	}
+	return fixed, nil
+}
+
+// evaluateText returns the value of a constant expression, cast to a type, as
+// text; nil is NULL.
+func (s *Service) evaluateText(ctx context.Context, expression, typ string) (*string, error) {
+	value, err := s.evaluate(ctx, "[CAST(CAST(("+expression+") AS "+typ+") AS VARCHAR)]", "VARCHAR[]")
+	if err != nil {
+		return nil, err
+	}
+	list, ok := value.(*array.List)
+	if !ok {
+		return nil, lake.Errorf(lake.KindInternal, "%s gave %s", expression, value.DataType())
+	}
+	texts, ok := list.ListValues().(*array.String)
+	if !ok {
+		return nil, lake.Errorf(lake.KindInternal, "%s gave %s", expression, value.DataType())
+	}
+	if texts.IsNull(0) {
+		return nil, nil //nolint:nilnil // nil is NULL
+	}
+	text := strings.Clone(texts.Value(0))
+	return &text, nil
+}
+
+// volatile reports whether an expression calls a function whose value differs
+// from row to row.
+func volatile(expression string) bool {
+	tokens, err := sqltext.Lex(expression)
+	if err != nil {
+		return true
+	}
+	for _, t := range tokens {
+		switch strings.ToLower(expression[t.Start:t.End]) {
+		case "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "nextval":
+			return true
+		}
+	}
+	return false
+}
