@@ -54,16 +54,19 @@ func (c *Catalog) Snapshot(ctx context.Context, sel catalog.Selector) (lake.Snap
 	if sel.ID != nil && sel.Time != nil {
 		return lake.Snapshot{}, lake.Errorf(lake.KindInvalid, "a snapshot is selected by its version or by time, not by both")
 	}
-	if sel.ID == nil && sel.Time == nil {
-		if latest := c.latest.Load(); latest != nil {
-			return *latest, ctx.Err()
-		}
+	if latest := c.latest.Load(); latest != nil && sel.Time == nil && (sel.ID == nil || *sel.ID == latest.ID) {
+		return *latest, ctx.Err()
 	}
 	var out lake.Snapshot
 	err := c.transaction(ctx, "read snapshot", func(s *session) (err error) {
 		out, err = s.selectSnapshot(ctx, sel)
 		return err
 	})
+	if err == nil && c.dialect.Exclusive && sel.ID == nil && sel.Time == nil {
+		// The committer may have stored a newer one meanwhile.
+		found := out
+		c.latest.CompareAndSwap(nil, &found)
+	}
 	return out, err
 }
 
