@@ -144,10 +144,18 @@ func (c *Catalog) unavailable(err error) error {
 type session struct {
 	conn    *sql.Conn
 	dialect *Dialect
+	// prepared keeps the statements of conn; nil for a connection that runs
+	// each of them once.
+	prepared *prepared
 }
 
 func (s *session) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.conn.ExecContext(ctx, s.dialect.rebind(query), args...)
+	var err error
+	if bound := s.dialect.rebind(query); s.prepared != nil {
+		err = s.prepared.exec(ctx, bound, args...)
+	} else {
+		_, err = s.conn.ExecContext(ctx, bound, args...)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
@@ -156,7 +164,7 @@ func (s *session) exec(ctx context.Context, query string, args ...any) error {
 
 // each calls fn for every row; fn scans it.
 func (s *session) each(ctx context.Context, query string, args []any, fn func(scan func(...any) error) error) error {
-	rows, err := s.conn.QueryContext(ctx, s.dialect.rebind(query), args...)
+	rows, err := s.query(ctx, s.dialect.rebind(query), args)
 	if err != nil {
 		return fmt.Errorf("%s: %w", firstWords(query), err)
 	}
@@ -167,6 +175,13 @@ func (s *session) each(ctx context.Context, query string, args []any, fn func(sc
 		}
 	}
 	return rows.Err()
+}
+
+func (s *session) query(ctx context.Context, bound string, args []any) (*sql.Rows, error) {
+	if s.prepared != nil {
+		return s.prepared.query(ctx, bound, args...)
+	}
+	return s.conn.QueryContext(ctx, bound, args...)
 }
 
 // one scans the only row of a query. It reports false if there is none.

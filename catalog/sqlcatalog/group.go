@@ -94,7 +94,7 @@ func (b *batch) write(ctx context.Context, s *session) error {
 		if len(set.rows) == 0 {
 			continue
 		}
-		if err := s.dialect.InsertFunc(ctx, s.conn, set.table, set.rows); err != nil {
+		if err := s.insert(ctx, set); err != nil {
 			return err
 		}
 	}
@@ -104,6 +104,38 @@ func (b *batch) write(ctx context.Context, s *session) error {
 		}
 	}
 	return nil
+}
+
+// insert inserts rows: a few by a prepared statement, which then costs less
+// than what InsertFunc sets up for many.
+func (s *session) insert(ctx context.Context, set rowSet) error {
+	const rowsMax = 2
+	if s.prepared == nil || len(set.rows) > rowsMax || slices.ContainsFunc(set.rows, holdsUUID) {
+		return s.dialect.InsertFunc(ctx, s.conn, set.table, set.rows)
+	}
+	for _, row := range set.rows {
+		places, args := make([]string, len(row)), make([]any, 0, len(row))
+		for i, v := range row {
+			// A parameter that is NULL has another type than its column, so
+			// that DuckDB would plan the statement again.
+			places[i] = "NULL"
+			if v != nil {
+				places[i], args = "?", append(args, v)
+			}
+		}
+		if err := s.exec(ctx, "INSERT INTO "+set.table+" VALUES ("+strings.Join(places, ", ")+")", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdsUUID reports whether a row has a value that is no parameter everywhere.
+func holdsUUID(row []any) bool {
+	return slices.ContainsFunc(row, func(v any) bool {
+		_, ok := v.(uuid.UUID)
+		return ok
+	})
 }
 
 // reply is the answer to a request, to be given when the group is committed.
@@ -219,9 +251,23 @@ func (b *batch) stage(files []catalog.StagedFile) {
 
 func (b *batch) unstage(paths []string) { b.after = append(b.after, deleteStaged(paths)...) }
 
+// inList returns a list of parameters for IN, and their values. The last value
+// is repeated up to a power of two, so that few different statements are prepared.
+func inList(args []any) (string, []any) {
+	n := 1
+	for n < len(args) {
+		n *= 2
+	}
+	out := make([]any, n)
+	for i := range out {
+		out[i] = args[min(i, len(args)-1)]
+	}
+	return "(?" + strings.Repeat(", ?", n-1) + ")", out
+}
+
 // deleteStaged returns the statements that forget staged paths.
 func deleteStaged(paths []string) []statement {
-	const pathsMax = 500 // parameters of one statement
+	const pathsMax = 512 // parameters of one statement
 	var out []statement
 	for len(paths) > 0 {
 		n := min(len(paths), pathsMax)
@@ -229,7 +275,8 @@ func deleteStaged(paths []string) []statement {
 		for i, path := range paths[:n] {
 			args[i] = path
 		}
-		out = append(out, statement{`DELETE FROM ` + tableStaged + ` WHERE path IN (?` + strings.Repeat(", ?", n-1) + `)`, args})
+		list, args := inList(args)
+		out = append(out, statement{`DELETE FROM ` + tableStaged + ` WHERE path IN ` + list, args})
 		paths = paths[n:]
 	}
 	return out

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -246,8 +245,10 @@ func (t *tableStats) write(b *batch, table lake.TableID) {
 		c.stored, c.changed = true, false
 	}
 	if len(replaced) > 0 {
-		b.before = append(b.before, statement{`DELETE FROM ducklake_table_column_stats WHERE table_id = ? AND column_id IN (?` +
-			strings.Repeat(", ?", len(replaced)-1) + `)`, append([]any{id}, replaced...)})
+		list, args := inList(replaced)
+		b.before = append(b.before, statement{
+			`DELETE FROM ducklake_table_column_stats WHERE table_id = ? AND column_id IN ` + list, append([]any{id}, args...),
+		})
 	}
 }
 

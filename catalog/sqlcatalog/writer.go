@@ -20,9 +20,10 @@ const (
 
 // writer is the one goroutine that changes the catalog. It owns its connection.
 type writer struct {
-	c    *Catalog
-	conn *sql.Conn
-	head *head // what the last group left; nil if unknown
+	c        *Catalog
+	conn     *sql.Conn
+	prepared *prepared // of conn; nil before its first transaction
+	head     *head     // what the last group left; nil if unknown
 }
 
 // head is the state on which the next Commit builds.
@@ -38,6 +39,7 @@ type head struct {
 func (w *writer) run(ctx context.Context) {
 	defer func() {
 		if w.conn != nil {
+			w.forget()
 			_ = w.conn.Close()
 		}
 	}()
@@ -131,14 +133,29 @@ func (w *writer) begin(ctx context.Context) (*session, error) {
 		}
 		w.conn = conn
 	}
-	s := &session{conn: w.conn, dialect: &w.c.dialect}
+	if w.prepared == nil {
+		var err error
+		if w.prepared, err = newPrepared(w.conn); err != nil {
+			return nil, err
+		}
+	}
+	s := &session{conn: w.conn, dialect: &w.c.dialect, prepared: w.prepared}
 	return s, s.exec(ctx, w.c.dialect.BeginWrite)
 }
 
+// forget drops the prepared statements.
+func (w *writer) forget() {
+	if w.prepared != nil {
+		w.prepared.close()
+		w.prepared = nil
+	}
+}
+
 // abandon ends a transaction that failed. What is in memory may be ahead of
-// the database and is forgotten.
+// the database and is forgotten, and so are statements, which may be what failed.
 func (w *writer) abandon(ctx context.Context) {
 	w.head = nil
+	w.forget()
 	if w.conn == nil {
 		return
 	}
