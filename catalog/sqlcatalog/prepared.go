@@ -28,7 +28,7 @@ func newPrepared(conn *sql.Conn) (*prepared, error) {
 
 // exec runs a statement without rows.
 func (p *prepared) exec(ctx context.Context, query string, args ...any) error {
-	st, err := p.get(ctx, query)
+	st, err := p.get(ctx, query) //nolint:sqlclosecheck // the cache closes it
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *prepared) exec(ctx context.Context, query string, args ...any) error {
 
 // query runs a statement. Its rows are closed before it runs again.
 func (p *prepared) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := p.get(ctx, query)
+	st, err := p.get(ctx, query) //nolint:sqlclosecheck // the cache closes it
 	if err != nil {
 		return nil, err
 	}
