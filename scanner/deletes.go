@@ -54,7 +54,8 @@ func (f *file) readDeletes(ctx context.Context, d *lake.Delete) ([]int64, error)
 			Path: d.Path, Absolute: d.Absolute, Bytes: d.Bytes, Rows: lake.Unknown,
 		}, Bytes: d.Bytes}},
 	}
-	one := &Scanner{bucket: f.scanner.bucket, mem: f.scanner.mem, pages: f.scanner.pages, opts: f.scanner.opts, byName: true}
+	one := *f.scanner
+	one.byName = true
 	one.opts.Workers = 1
 	r, err := one.Scan(ctx, scan)
 	if err != nil {

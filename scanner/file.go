@@ -102,7 +102,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		return lake.Errorf(lake.KindUnsupported, "a file whose columns are named by mapping %d cannot be read", df.MappingID)
 	}
 	var err error
-	if f.reader, f.meta, err = openParquet(ctx, f.scanner.bucket, df); err != nil {
+	if f.reader, f.meta, err = f.scanner.openParquet(ctx, df); err != nil {
 		return err
 	}
 	if df.Rows != lake.Unknown && df.Rows != f.meta.NumRows {
@@ -129,30 +129,35 @@ func (f *file) close() {
 }
 
 // openParquet opens an object and reads its footer, in one range read if its
-// length is known.
-func openParquet(ctx context.Context, b objstore.Bucket, df *lake.DataFile) (objstore.Reader, *metadata.FileMetaData, error) {
+// length is known, or in none if the footer is kept.
+func (s *Scanner) openParquet(ctx context.Context, df *lake.DataFile) (objstore.Reader, *metadata.FileMetaData, error) {
 	if df.Absolute {
 		return nil, nil, lake.Errorf(lake.KindUnsupported, "a file outside the lake's store cannot be read")
 	}
-	r, err := b.Open(ctx, df.Path)
+	r, err := s.bucket.Open(ctx, df.Path)
 	if errors.Is(err, lake.ErrNotFound) {
 		return nil, nil, lake.Errorf(lake.KindCorrupt, "the object is missing")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	meta, err := readFooter(ctx, r, df.Bytes, df.FooterBytes)
+	if df.Bytes > 0 && r.Size() != df.Bytes {
+		err := lake.Errorf(lake.KindCorrupt, "the object has %d bytes, the catalog says %d", r.Size(), df.Bytes)
+		return nil, nil, errors.Join(err, r.Close())
+	}
+	key := FooterKey{Path: df.Path, Bytes: r.Size()}
+	footer, err := s.footers.Get(ctx, key, func(ctx context.Context) (*Footer, error) {
+		meta, err := readFooter(ctx, r, df.FooterBytes)
+		return &Footer{meta}, err
+	})
 	if err != nil {
 		return nil, nil, errors.Join(err, r.Close())
 	}
-	return r, meta, nil
+	return r, footer.meta, nil
 }
 
-func readFooter(ctx context.Context, r objstore.Reader, size, footer int64) (*metadata.FileMetaData, error) {
-	if size > 0 && r.Size() != size {
-		return nil, lake.Errorf(lake.KindCorrupt, "the object has %d bytes, the catalog says %d", r.Size(), size)
-	}
-	size = r.Size()
+func readFooter(ctx context.Context, r objstore.Reader, footer int64) (*metadata.FileMetaData, error) {
+	size := r.Size()
 	if size < footerTail {
 		return nil, lake.Errorf(lake.KindCorrupt, "%d bytes are not a Parquet file", size)
 	}

@@ -70,6 +70,8 @@ type Scanner struct {
 	opts   Options
 	pages  *Pool // what the Parquet reader needs between the file and the batch
 	byName bool  // columns are matched by name even in files with field ids
+
+	footers Footers
 }
 
 // New returns a Scanner that reads from bucket and allocates batches from mem;
@@ -79,7 +81,7 @@ func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	if mem == nil {
 		mem = NewPool()
 	}
-	return &Scanner{bucket: bucket, mem: mem, pages: NewPool(), opts: opts.withDefaults()}
+	return &Scanner{bucket: bucket, mem: mem, pages: NewPool(), opts: opts.withDefaults(), footers: noFooters{}}
 }
 
 // Scan streams the rows of scan in the order of its tasks, as batches in

@@ -53,7 +53,7 @@ type Components struct {
 // Options are the settings of a Service. The zero value is usable.
 type Options struct {
 	// CacheBytes bounds the metadata cache: table versions with their zone maps,
-	// schemas, and ends of files. 0 means 128 MiB.
+	// schemas, ends of files and decoded footers. 0 means 128 MiB.
 	CacheBytes int64
 	// ReadAheadBytes bounds what one scan holds in memory. 0 means 64 MiB.
 	ReadAheadBytes int64
@@ -63,9 +63,10 @@ type Options struct {
 const (
 	cacheBytesDefault     = 128 << 20
 	readAheadBytesDefault = 64 << 20
-	cacheShareTables      = 75
+	cacheShareTables      = 70
 	cacheShareStates      = 5
-	cacheShareObjects     = 20
+	cacheShareObjects     = 10
+	cacheShareFooters     = 15
 )
 
 // Service runs statements and appends. It is safe for concurrent use.
@@ -74,6 +75,7 @@ type Service struct {
 	states  *cache.States
 	tables  *cache.Tables
 	objects *cache.Bucket
+	footers *cache.Cache[scanner.FooterKey, *scanner.Footer]
 	scanner *scanner.Scanner
 	planner *planner.Planner
 	writer  *writer.Writer
@@ -99,12 +101,15 @@ func New(c Components, o Options) (*Service, error) {
 		states:     cache.NewStates(c.Catalog, cache.StatesOptions{BytesMax: o.CacheBytes / 100 * cacheShareStates}),
 		tables:     cache.NewTables(tableSource{c.Catalog}, cache.TablesOptions{BytesMax: o.CacheBytes / 100 * cacheShareTables}),
 		objects:    cache.NewBucket(c.Bucket, cache.BucketOptions{BytesMax: o.CacheBytes / 100 * cacheShareObjects}),
-		planner:    planner.New(c.Frontend),
-		plans:      cache.New(plansBytesMax, planBytes),
-		mem:        memory.DefaultAllocator,
-		holder:     fmt.Sprintf("process %d on %s", os.Getpid(), host),
+		footers: cache.New(o.CacheBytes/100*cacheShareFooters, func(k scanner.FooterKey, f *scanner.Footer) int64 {
+			return int64(len(k.Path)) + f.Bytes()
+		}),
+		planner: planner.New(c.Frontend),
+		plans:   cache.New(plansBytesMax, planBytes),
+		mem:     memory.DefaultAllocator,
+		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
 	}
-	s.scanner = scanner.New(s.objects, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes})
+	s.scanner = scanner.New(s.objects, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
 	s.writer = writer.New(c.Bucket, s.stage)
 	return s, nil
 }

@@ -14,6 +14,7 @@ func registerCacheMetrics(registry *prometheus.Registry, service *session.Servic
 		"tables":  func() cache.Stats { return service.Stats().Tables.Stats },
 		"schemas": func() cache.Stats { return service.Stats().States },
 		"objects": func() cache.Stats { return service.Stats().Objects },
+		"footers": func() cache.Stats { return service.Stats().Footers },
 	}
 	for name, statsFunc := range caches {
 		labels := prometheus.Labels{"cache": name}
