@@ -1,0 +1,170 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// bindQuery binds a query over stand-ins of its tables. What is wrong with it is
+// said of the client's own text, which the engine's mirror of the lake can bind
+// as well, unless the statement names other snapshots.
+func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
+	schema := p.scope.schema("")
+	description, err := s.Executor.Describe(ctx, sql, schema)
+	if err == nil || ctx.Err() != nil {
+		return description, err
+	}
+	st := p.analysis.Statement
+	if _, ownErr := s.Executor.Describe(ctx, st.Query.Of(st.Text), schema); ownErr != nil && len(p.virtual) == 0 {
+		return nil, ownErr
+	}
+	return nil, err
+}
+
+// bindEmpty returns the query over empty stand-ins of its tables, for binding.
+func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner.Resolved) (string, func()) {
+	var releases []func()
+	sql := p.analysis.RewriteQuery(func(i int, tr planner.TableRef) string {
+		var columns []lake.Column
+		switch set := p.virtual[i]; {
+		case set != nil:
+			columns = set.columns
+		case tables[i].Table != nil:
+			columns = tables[i].Table.Columns
+		default:
+			return ""
+		}
+		register := func() string {
+			ref, release := s.Executor.Register(ctx, emptySource{columns: columns})
+			releases = append(releases, release)
+			return ref
+		}
+		if tr.Bare {
+			return s.bare(p, tr, register)
+		}
+		return register()
+	})
+	return sql, func() {
+		for _, release := range releases {
+			release()
+		}
+	}
+}
+
+// bare returns what stands for a table in DESCRIBE t, which the engine's mirror
+// of the lake answers best, and in SUMMARIZE t, which reads its rows.
+func (s *Service) bare(p *selectPlan, ref planner.TableRef, register func() string) string {
+	if ref.At == nil && !strings.EqualFold(firstWord(p.analysis.Statement.Text), "SUMMARIZE") {
+		return ""
+	}
+	return "SELECT * FROM " + register()
+}
+
+// Describe tells what a statement is and returns, without running it. A
+// parameter whose type cannot be inferred has the type null.
+//
+// Errors: those of Plan; KindUnsupported for a statement that is not run.
+func (s *Service) Describe(ctx context.Context, st Statement) (Description, error) {
+	statement, err := sqltext.Classify(st.SQL)
+	if err != nil {
+		return Description{}, err
+	}
+	update, err := isUpdate(statement)
+	if err != nil {
+		return Description{}, err
+	}
+	names, _ := parameterPlaces(statement)
+	if update {
+		params, err := s.updateParams(ctx, st.Scope, statement, names)
+		return Description{Update: true, Params: params}, err
+	}
+	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
+	if err != nil {
+		return Description{}, err
+	}
+	if len(names) == 0 {
+		p, err := s.selectPlan(ctx, st.SQL, st.Scope, head.ID)
+		if err != nil {
+			return Description{}, err
+		}
+		return Description{Result: p.schema, Params: arrow.NewSchema(nil, nil)}, nil
+	}
+	return s.describeOpen(ctx, st, head.ID)
+}
+
+// describeOpen describes a query whose parameters have no values yet.
+func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.SnapshotID) (Description, error) {
+	state, err := s.stateAt(ctx, id)
+	if err != nil {
+		return Description{}, err
+	}
+	at := at{snapshot: id, state: state, scope: st.Scope}
+	analysis, rows, err := s.analyze(ctx, st.SQL, at)
+	if err != nil {
+		return Description{}, err
+	}
+	if err := s.mirror(ctx); err != nil {
+		return Description{}, err
+	}
+	p := &selectPlan{analysis: analysis, scope: st.Scope, virtual: map[int]*rowset{}}
+	tables := make([]planner.Resolved, len(analysis.Tables))
+	for i, ref := range analysis.Tables {
+		if set, ok := rows[ref.Name]; ok {
+			p.virtual[i] = set
+			continue
+		}
+		if ref.At != nil && slices.ContainsFunc(analysis.Parameters, func(pm planner.Parameter) bool {
+			return pm.Span.Start >= ref.AtSpan.Start && pm.Span.End <= ref.AtSpan.End
+		}) {
+			ref.At = nil // its value is not known; the latest columns must do
+		}
+		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
+			return Description{}, err
+		}
+	}
+	sql, release := s.bindEmpty(ctx, p, tables)
+	defer release()
+	d, err := s.bindQuery(ctx, p, sql)
+	if err != nil {
+		return Description{}, err
+	}
+	return Description{Result: d.Result, Params: arrow.NewSchema(d.Params, nil)}, nil
+}
+
+// updateParams returns the parameters of an update; those of INSERT ... VALUES
+// have the types of their columns.
+func (s *Service) updateParams(ctx context.Context, sc Scope, st *sqltext.Statement, names []string) (*arrow.Schema, error) {
+	fields := make([]arrow.Field, len(names))
+	for i, name := range names {
+		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}
+	}
+	if len(names) == 0 || st.Kind != sqltext.KindInsert {
+		return arrow.NewSchema(fields, nil), nil
+	}
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := insertColumns(state, sc, st)
+	if err != nil {
+		return nil, err
+	}
+	for name, position := range valuesPositions(st) {
+		i := slices.Index(names, name)
+		if i >= 0 && position < len(columns) {
+			fields[i].Type = columns[position].ArrowType()
+			fields[i].Name = strconv.Itoa(i + 1)
+		}
+	}
+	return arrow.NewSchema(fields, nil), nil
+}

@@ -1,0 +1,340 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner"
+	"github.com/flightlake/flightlake/planner/sqltext"
+)
+
+// planKey identifies a planned query: its text with parameters bound, where
+// names resolve, and the snapshot it reads.
+type planKey struct {
+	sql      string
+	schema   string
+	snapshot lake.SnapshotID
+}
+
+// selectPlan is a query that is ready to run, as often as asked.
+type selectPlan struct {
+	snapshot lake.SnapshotID
+	scope    Scope
+	analysis *planner.Analysis
+	plan     *planner.Plan
+	// virtual holds, by reference, the rows of the lake's own functions and tables.
+	virtual map[int]*rowset
+	schema  *arrow.Schema
+	// explain is set for EXPLAIN; analyze for EXPLAIN ANALYZE.
+	explain, analyze bool
+}
+
+// selectPlan plans one query without parameters, or finds its plan.
+func (s *Service) selectPlan(ctx context.Context, sql string, sc Scope, id lake.SnapshotID) (*selectPlan, error) {
+	key := planKey{sql: sql, schema: sc.schema(""), snapshot: id}
+	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (*selectPlan, error) {
+		state, err := s.stateAt(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.newSelectPlan(ctx, sql, at{snapshot: id, state: state, scope: sc})
+	})
+	if err == nil && (len(p.virtual) > 0 || p.analysis.TimeDependent()) {
+		s.plans.Remove(key)
+	}
+	return p, err
+}
+
+// planBytes estimates the memory of a plan: its text and a task or a reason for
+// each file.
+func planBytes(key planKey, p *selectPlan) int64 {
+	const fixed, perFile = 4096, 128
+	n := int64(fixed + 8*len(key.sql))
+	for i := range p.plan.Reads {
+		n += int64(perFile * (len(p.plan.Reads[i].Tasks) + len(p.plan.Reads[i].Skipped)))
+	}
+	return n
+}
+
+// mirror shows the engine the latest schemas. Statements that read an older
+// snapshot see them too where they ask for schemas and not for rows.
+func (s *Service) mirror(ctx context.Context) error {
+	state, _, err := s.State(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Executor.Sync(ctx, state)
+}
+
+func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*selectPlan, error) {
+	analysis, rows, err := s.analyze(ctx, sql, at)
+	if err != nil {
+		return nil, err
+	}
+	if update, err := isUpdate(analysis.Statement); err != nil || update {
+		if err == nil {
+			err = lake.Errorf(lake.KindInvalid, "%s is not a query", analysis.Statement.Name)
+		}
+		return nil, err
+	}
+	if err := s.mirror(ctx); err != nil {
+		return nil, err
+	}
+	p := &selectPlan{
+		snapshot: at.snapshot, scope: at.scope, analysis: analysis, virtual: map[int]*rowset{},
+		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
+	}
+	tables := make([]planner.Resolved, len(analysis.Tables))
+	for i, ref := range analysis.Tables {
+		if set, ok := rows[ref.Name]; ok {
+			p.virtual[i] = set
+			continue
+		}
+		if ref.Metadata {
+			if p.virtual[i], err = s.metadataRows(ctx, ref.Name); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.describePlan(ctx, p, tables); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// analyze reads a statement, checks the functions it calls, and replaces calls
+// of the lake's own table functions by names, whose rows it returns.
+func (s *Service) analyze(ctx context.Context, sql string, at at) (*planner.Analysis, map[string]*rowset, error) {
+	analysis, err := s.planner.Analyze(ctx, sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkFunctions(analysis); err != nil {
+		return nil, nil, err
+	}
+	rows := map[string]*rowset{}
+	var b strings.Builder
+	end := 0
+	text := analysis.Statement.Text
+	for i, f := range analysis.TableFunctions {
+		run, ok := s.tableFunction(f.Schema, f.Name)
+		if !ok {
+			if !engine.AllowedTableFunction(f.Name) {
+				return nil, nil, functionRefused(f)
+			}
+			continue
+		}
+		set, err := run(ctx, at, constants(f.Name, f.Args))
+		if err != nil {
+			return nil, nil, err
+		}
+		name := fmt.Sprintf("%s call %d", f.Name, i+1)
+		rows[name] = set
+		b.WriteString(text[end:f.Span.Start])
+		b.WriteString(lake.QuoteIdent(name))
+		if f.Alias == "" {
+			b.WriteString(" AS " + lake.QuoteIdent(f.Name))
+		}
+		end = f.Span.End
+	}
+	if len(rows) > 0 {
+		b.WriteString(text[end:])
+		if analysis, err = s.planner.Analyze(ctx, b.String()); err != nil {
+			return nil, nil, err
+		}
+	}
+	analysis.Pin(s.Clock.Now())
+	return analysis, rows, nil
+}
+
+// checkFunctions refuses functions that reach out of the lake.
+func checkFunctions(a *planner.Analysis) error {
+	for _, name := range a.Functions {
+		if engine.DeniedFunction(name) {
+			return lake.Errorf(lake.KindForbidden, "function %s is closed to clients", name)
+		}
+	}
+	return nil
+}
+
+func functionRefused(f planner.TableFunction) error {
+	name := f.Name
+	if f.Schema != "" {
+		name = f.Schema + "." + name
+	}
+	if strings.EqualFold(f.Schema, CatalogName) || strings.HasPrefix(strings.ToLower(f.Name), "ducklake_") {
+		return lake.Errorf(lake.KindUnsupported, "table function %s is not supported", name)
+	}
+	return lake.Errorf(lake.KindForbidden, "table function %s is closed to clients", name)
+}
+
+// resolve finds the table of a reference and its files at its snapshot.
+func (s *Service) resolve(ctx context.Context, at at, ref planner.TableRef) (planner.Resolved, error) {
+	if ref.At != nil {
+		var err error
+		if at, err = s.travel(ctx, at, ref.At); err != nil {
+			return planner.Resolved{}, err
+		}
+	}
+	table, err := planner.Resolve(at.state, at.scope.schema(""), ref)
+	if err != nil || table == nil {
+		return planner.Resolved{}, err
+	}
+	files, err := s.tables.Files(ctx, table.ID, at.snapshot)
+	if err != nil {
+		return planner.Resolved{}, err
+	}
+	return planner.Resolved{Table: table, Snapshot: at.snapshot, Files: files}, nil
+}
+
+// travel moves to the snapshot that an AT clause names.
+func (s *Service) travel(ctx context.Context, from at, clause *planner.At) (at, error) {
+	typ := "BIGINT"
+	if clause.Timestamp {
+		typ = "TIMESTAMP WITH TIME ZONE"
+	}
+	value, err := s.evaluate(ctx, clause.Expression, typ)
+	if err != nil {
+		return at{}, fmt.Errorf("AT clause: %w", err)
+	}
+	var sel catalog.Selector
+	switch v := value.(type) {
+	case *array.Int64:
+		id := lake.SnapshotID(v.Value(0))
+		sel.ID = &id
+	case *array.Timestamp:
+		t := v.Value(0).ToTime(arrow.Microsecond)
+		sel.Time = &t
+	}
+	snapshot, err := s.Catalog.Snapshot(ctx, sel)
+	if err != nil {
+		return at{}, fmt.Errorf("AT clause: %w", err)
+	}
+	if snapshot.ID > from.snapshot {
+		return at{}, lake.Errorf(lake.KindNotFound, "AT clause: snapshot %d is newer than the one the statement reads, %d",
+			snapshot.ID, from.snapshot)
+	}
+	state, err := s.states.State(ctx, snapshot)
+	return at{snapshot: snapshot.ID, state: state, scope: from.scope}, err
+}
+
+// evaluate returns the value of a constant SQL expression as an array of one
+// row, not NULL, on Go's heap.
+func (s *Service) evaluate(ctx context.Context, expression, typ string) (arrow.Array, error) {
+	reader, err := s.Executor.Query(ctx, engine.Query{
+		SQL: "SELECT CAST((" + expression + ") AS " + typ + ")", Rewritten: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Release()
+	if !reader.Next() {
+		return nil, lake.Wrap(lake.KindInvalid, "evaluate "+expression, reader.Err())
+	}
+	value := reader.RecordBatch().Column(0)
+	if value.IsNull(0) {
+		return nil, lake.Errorf(lake.KindInvalid, "%s is NULL", expression)
+	}
+	return array.MakeFromData(value.Data()), nil
+}
+
+// describePlan plans the query and finds the schema of its result.
+func (s *Service) describePlan(ctx context.Context, p *selectPlan, tables []planner.Resolved) error {
+	var bound *arrow.Schema
+	bind := func(ctx context.Context) error {
+		if bound != nil {
+			return nil
+		}
+		sql, release := s.bindEmpty(ctx, p, tables)
+		defer release()
+		description, err := s.bindQuery(ctx, p, sql)
+		if err != nil {
+			return err
+		}
+		bound = description.Result
+		return nil
+	}
+	var err error
+	p.plan, err = s.planner.Plan(ctx, planner.Request{
+		Analysis: p.analysis, Tables: tables,
+		NamesFunc: func(ctx context.Context) ([]string, error) {
+			if err := bind(ctx); err != nil {
+				return nil, err
+			}
+			return fieldNames(bound), nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.plan.Answer != nil && !p.explain:
+		p.schema = lake.ArrowSchema(p.plan.Answer.Columns)
+		return nil
+	case p.native() && !p.explain:
+		p.schema = nativeSchema(p.plan.Native)
+		return nil
+	}
+	if err := bind(ctx); err != nil {
+		return err
+	}
+	p.schema = bound
+	if p.explain {
+		p.schema = lake.ArrowSchema(explainColumns())
+	}
+	return nil
+}
+
+// native reports whether the scanner alone runs the query. Rows that the
+// catalog holds inlined go through the engine.
+func (p *selectPlan) native() bool {
+	return p.plan.Native != nil && len(p.plan.Native.Scan.InlinedTables) == 0
+}
+
+// nativeSchema is the schema of a native scan: the table's columns under the
+// names of the result.
+func nativeSchema(n *planner.Native) *arrow.Schema {
+	fields := make([]arrow.Field, len(n.Names))
+	for i, id := range n.Scan.Projection {
+		c, _ := n.Scan.Table.Field(id)
+		fields[i] = c.ArrowField()
+		fields[i].Name = n.Names[i]
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// rows returns the exact number of rows of the result, if the catalog tells.
+func (p *selectPlan) rows() int64 {
+	switch {
+	case p.explain:
+		return lake.Unknown
+	case p.plan.Answer != nil:
+		return 1
+	case !p.native() || p.plan.Native.Scan.Residual != nil:
+		return lake.Unknown
+	}
+	scan := &p.plan.Native.Scan
+	var rows int64
+	for i := range scan.Tasks {
+		if len(scan.Tasks[i].File.Deletes) > 0 || scan.Tasks[i].File.PartialMax != 0 {
+			return lake.Unknown
+		}
+		rows += scan.Tasks[i].Rows
+	}
+	rows = max(0, rows-scan.Offset)
+	if scan.Limit != lake.Unknown {
+		rows = min(rows, scan.Limit)
+	}
+	return rows
+}
