@@ -33,7 +33,7 @@ func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*en
 
 // bindEmpty returns the query over empty stand-ins of its tables, for binding.
 func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner.Resolved) (string, func()) {
-	var releases []func()
+	sources := &registered{executor: s.Executor}
 	sql := p.analysis.RewriteQuery(func(i int, tr planner.TableRef) string {
 		var columns []lake.Column
 		switch set := p.virtual[i]; {
@@ -44,21 +44,13 @@ func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner
 		default:
 			return ""
 		}
-		register := func() string {
-			ref, release := s.Executor.Register(ctx, emptySource{columns: columns})
-			releases = append(releases, release)
-			return ref
-		}
+		register := func() string { return sources.add(ctx, emptySource{columns: columns}) }
 		if tr.Bare {
 			return s.bare(p, tr, register)
 		}
 		return register()
 	})
-	return sql, func() {
-		for _, release := range releases {
-			release()
-		}
-	}
+	return sql, sources.release
 }
 
 // bare returns what stands for a table in DESCRIBE t, which the engine's mirror

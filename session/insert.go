@@ -264,21 +264,15 @@ func castSQL(all, given []lake.Column, query string) string {
 
 // bindPlan returns the query of a plan over its registered sources.
 func (s *Service) bindPlan(ctx context.Context, p *selectPlan) (string, func()) {
-	var releases []func()
+	sources := &registered{executor: s.Executor}
 	sql := p.analysis.RewriteQuery(func(i int, _ planner.TableRef) string {
 		source := s.source(p, i)
 		if source == nil {
 			return ""
 		}
-		ref, release := s.Executor.Register(ctx, source)
-		releases = append(releases, release)
-		return ref
+		return sources.add(ctx, source)
 	})
-	return sql, func() {
-		for _, release := range releases {
-			release()
-		}
-	}
+	return sql, sources.release
 }
 
 // valuesPositions returns, by parameter, its position in a row of VALUES, for

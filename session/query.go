@@ -72,12 +72,7 @@ func (s *Service) start(ctx context.Context, p *selectPlan) (array.RecordReader,
 // startEngine runs a plan in the engine over its pruned sources. rewrite is
 // Analysis.Rewrite or RewriteQuery.
 func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(func(int, planner.TableRef) string) string) (array.RecordReader, error) {
-	var releases []func()
-	release := func() {
-		for _, r := range releases {
-			r()
-		}
-	}
+	sources := &registered{executor: s.Executor}
 	var byDuckDB []int // references whose files DuckDB reads by itself
 	sql := rewrite(func(i int, tr planner.TableRef) string {
 		source := s.source(p, i)
@@ -85,27 +80,21 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 			return ""
 		}
 		if tr.Bare {
-			return s.bare(p, tr, func() string {
-				ref, r := s.Executor.Register(ctx, source)
-				releases = append(releases, r)
-				return ref
-			})
+			return s.bare(p, tr, func() string { return sources.add(ctx, source) })
 		}
 		if ref, ok := s.parquetRef(p, i); ok {
 			byDuckDB = append(byDuckDB, i)
 			return ref
 		}
-		ref, r := s.Executor.Register(ctx, source)
-		releases = append(releases, r)
-		return ref
+		return sources.add(ctx, source)
 	})
 	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.scope.schema(""), Rewritten: true})
 	blame := func(err error) error { return s.blameFiles(ctx, p, byDuckDB, err) }
 	if err != nil {
-		release()
+		sources.release()
 		return nil, blame(err)
 	}
-	return &blamingReader{RecordReader: onRelease(reader, release), blameFunc: blame}, nil
+	return &blamingReader{RecordReader: onRelease(reader, sources.release), blameFunc: blame}, nil
 }
 
 // source returns what reads reference i; nil if the engine knows it by itself.

@@ -17,6 +17,26 @@ import (
 	"github.com/flightlake/flightlake/scanner"
 )
 
+// registered are the sources that the text of one query names.
+type registered struct {
+	executor *engine.Executor
+	releases []func()
+}
+
+// add makes a source known and returns the text that reads it.
+func (r *registered) add(ctx context.Context, source engine.TableSource) string {
+	ref, release := r.executor.Register(ctx, source)
+	r.releases = append(r.releases, release)
+	return ref
+}
+
+// release forgets the sources, when the query has ended.
+func (r *registered) release() {
+	for _, release := range r.releases {
+		release()
+	}
+}
+
 // emptySource is a table without rows, for binding.
 type emptySource struct{ columns []lake.Column }
 
