@@ -166,7 +166,8 @@ func TestReleaseEndsAScanThatIsStuck(t *testing.T) {
 	store, columns, file, _ := sample(t, 1000)
 	slow := &slowBucket{Bucket: store}
 	slow.left.Store(3)
-	r, err := scanner.New(slow, alloc, scanner.Options{}).Scan(context.Background(), scanOf(columns, file))
+	// A second worker could use up the reads before the first batch has had its.
+	r, err := scanner.New(slow, alloc, scanner.Options{Workers: 1}).Scan(context.Background(), scanOf(columns, file))
 	require.NoError(t, err)
 	require.True(t, r.Next())
 	r.Release()

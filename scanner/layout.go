@@ -8,8 +8,10 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/scanner/internal/flat"
 )
 
 // snapshotColumn tags the rows of files and delete files that were merged from
@@ -33,6 +35,10 @@ type source struct {
 	// convert widens it. Left to the Parquet reader, the 16 bytes of each
 	// value would be garbage to collect.
 	physical arrow.DataType
+	// flat, if set, is what package flat can decode the column to, and
+	// flatConvert makes the table's type of it.
+	flat        arrow.DataType
+	flatConvert converter
 }
 
 func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (out *layout, err error) {
@@ -49,7 +55,7 @@ func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (ou
 			return nil, err
 		}
 		if s.field >= 0 && manifest.Fields[s.field].IsLeaf() {
-			s.decodeUnscaled(meta.Schema.Column(s.leaves[0]).PhysicalType(), manifest.Fields[s.field].Field.Type)
+			s.decodeLeaf(meta.Schema.Column(s.leaves[0]), manifest.Fields[s.field].Field.Type)
 		}
 		out.columns = append(out.columns, s)
 	}
@@ -65,6 +71,22 @@ func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (ou
 		out.snapshot = &s
 	}
 	return out, nil
+}
+
+// decodeLeaf chooses how a leaf that the file holds as dt is decoded.
+func (s *source) decodeLeaf(leaf *schema.Column, dt arrow.DataType) {
+	physical := leaf.PhysicalType()
+	general := s.convert
+	s.decodeUnscaled(physical, dt)
+	if leaf.MaxRepetitionLevel() > 0 || leaf.MaxDefinitionLevel() > 1 {
+		return
+	}
+	switch {
+	case s.physical != nil:
+		s.flat, s.flatConvert = s.column.ArrowType(), keep
+	case dt.ID() != arrow.DECIMAL128 && flat.Readable(dt, physical):
+		s.flat, s.flatConvert = dt, general
+	}
 }
 
 // decodeUnscaled has a decimal that the file holds as integers decoded as such.

@@ -55,6 +55,17 @@ func (p *Pool) Allocate(n int) []byte {
 	return p.fresh.Allocate(size)[:n]
 }
 
+// AllocateDirty returns n bytes, aligned to 64, of any content, for a caller
+// that overwrites all of them.
+func (p *Pool) AllocateDirty(n int) []byte {
+	if class, _ := classOf(n); class >= 0 {
+		if kept, ok := p.classes[class].Get().(*[]byte); ok {
+			return (*kept)[:n]
+		}
+	}
+	return p.Allocate(n)
+}
+
 // Reallocate returns b with the length n, moved if it does not fit.
 func (p *Pool) Reallocate(n int, b []byte) []byte {
 	if n <= cap(b) {

@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
-
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 )
@@ -32,7 +30,7 @@ type byteRange struct {
 type ranges struct {
 	ctx    context.Context //nolint:containedctx // io.ReaderAt has none; ranges live as long as one unit
 	reader objstore.Reader
-	mem    memory.Allocator
+	mem    *Pool
 	held   []byteRange // sorted
 	pos    int64
 }
@@ -53,13 +51,24 @@ func (r *ranges) fetch(wanted []byteRange) error {
 		merged = append(merged, w)
 	}
 	for _, m := range merged {
-		m.data = r.mem.Allocate(int(m.to - m.from))
+		m.data = r.mem.AllocateDirty(int(m.to - m.from))
 		r.held = append(r.held, m)
 		if err := readFull(r.ctx, r.reader, m.data, m.from); err != nil {
 			return err
 		}
 	}
 	slices.SortFunc(r.held, func(a, b byteRange) int { return cmp.Compare(a.from, b.from) })
+	return nil
+}
+
+// bytes returns a part that was fetched, without copying it, until release;
+// nil if it was not.
+func (r *ranges) bytes(part byteRange) []byte {
+	for _, h := range r.held {
+		if part.from >= h.from && part.to <= h.to {
+			return h.data[part.from-h.from : part.to-h.from]
+		}
+	}
 	return nil
 }
 

@@ -68,7 +68,7 @@ type Scanner struct {
 	bucket objstore.Bucket
 	mem    memory.Allocator
 	opts   Options
-	pages  *Pool // what the Parquet reader needs between the file and the batch
+	pages  *Pool // what decoding needs between the file and the batch
 	byName bool  // columns are matched by name even in files with field ids
 
 	footers Footers

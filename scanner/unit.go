@@ -1,13 +1,12 @@
 package scanner
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	pqfile "github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/flightlake/flightlake/expr"
@@ -54,9 +53,9 @@ type group struct {
 	mem      memory.Allocator
 	filter   *expr.Filter
 	ranges   *ranges
-	reader   *pqarrow.FileReader
-	columns  []*pqarrow.ColumnReader // as shape.columns; nil if not opened or not in the file
-	snapshot *pqarrow.ColumnReader
+	reader   *pqarrow.FileReader // nil until a column needs it
+	columns  []columnReader      // as shape.columns; nil if not opened or not in the file
+	snapshot columnReader
 	rows     int64
 	first    int64 // position in the file of the group's first row
 }
@@ -70,26 +69,9 @@ func newGroup(p *pipeline, u *unit) (*group, error) {
 	g := &group{
 		pipeline: p, unit: u, mem: p.scanner.mem, filter: filter,
 		ranges:  &ranges{ctx: p.ctx, reader: f.reader, mem: p.scanner.pages},
-		columns: make([]*pqarrow.ColumnReader, len(p.shape.columns)),
+		columns: make([]columnReader, len(p.shape.columns)),
 		rows:    f.meta.RowGroups[u.rowGroup].NumRows,
 		first:   f.starts[u.rowGroup],
-	}
-	// Some buffers of the Parquet reader itself outlive the scan until they are
-	// collected, so that they do not come from the allocator of batches.
-	props := parquet.NewReaderProperties(p.scanner.pages)
-	props.BufferedStreamEnabled = true
-	raw, err := pqfile.NewParquetReader(g.ranges, pqfile.WithMetadata(f.meta), pqfile.WithReadProps(props))
-	if err != nil {
-		return g, err
-	}
-	g.reader, err = pqarrow.NewFileReader(raw, pqarrow.ArrowReadProperties{PreAllocBinaryData: true}, g.mem)
-	if err != nil {
-		return g, err
-	}
-	for i := range f.layout.columns {
-		if s := &f.layout.columns[i]; s.physical != nil {
-			g.reader.Manifest.Fields[s.field].Field.Type = s.physical
-		}
 	}
 	return g, nil
 }
@@ -97,7 +79,7 @@ func newGroup(p *pipeline, u *unit) (*group, error) {
 func (g *group) release() {
 	for _, c := range append(g.columns, g.snapshot) {
 		if c != nil {
-			c.Release()
+			c.release()
 		}
 	}
 	g.ranges.release()
@@ -147,24 +129,9 @@ func (g *group) fetch(leaves []int) error {
 		if chunk.CryptoMetadata() != nil {
 			return lake.Errorf(lake.KindUnsupported, "a column is encrypted")
 		}
-		from := chunk.DataPageOffset()
-		if dict := chunk.DictionaryPageOffset(); chunk.HasDictionaryPage() && dict > 0 {
-			from = min(from, dict)
-		}
-		wanted[i] = byteRange{from: from, to: from + chunk.TotalCompressedSize()}
+		wanted[i] = chunkRange(chunk)
 	}
 	return g.ranges.fetch(wanted)
-}
-
-func (g *group) openColumn(s *source) (*pqarrow.ColumnReader, error) {
-	if s.field < 0 {
-		return nil, nil //nolint:nilnil // a column that the file lacks has no reader
-	}
-	included := make(map[int]bool, len(s.leaves))
-	for _, l := range s.leaves {
-		included[l] = true
-	}
-	return g.reader.GetFieldReader(g.pipeline.ctx, s.field, included, []int{g.unit.rowGroup})
 }
 
 // read decodes the group batch by batch. With a filter, the columns that it
@@ -271,21 +238,16 @@ func (g *group) keepSnapshots(rows []int32, n int64) ([]int32, error) {
 }
 
 // complete decodes the columns that the filter did not read, after dropping
-// the rows of earlier batches of which nothing was wanted. Decoding is the way
-// to skip them: a seek inside a column chunk needs an index to be trusted.
+// the rows of earlier batches of which nothing was wanted.
 func (g *group) complete(arrays []arrow.Array, n, skip int64) error {
 	for i := range arrays {
 		if arrays[i] != nil {
 			continue
 		}
-		for dropped := int64(0); g.columns[i] != nil && dropped < skip; {
-			step := min(n, skip-dropped)
-			chunked, err := g.columns[i].NextBatch(step)
-			if err != nil {
+		if g.columns[i] != nil && skip > 0 {
+			if err := g.columns[i].skip(skip); err != nil {
 				return err
 			}
-			chunked.Release()
-			dropped += step
 		}
 		if err := g.decode(arrays, i, n); err != nil {
 			return err
@@ -302,38 +264,12 @@ func (g *group) decode(arrays []arrow.Array, i int, n int64) error {
 }
 
 // nextArray reads n values of a column in the table's type.
-func (g *group) nextArray(s *source, reader *pqarrow.ColumnReader, n int64) (arrow.Array, error) {
+func (g *group) nextArray(s *source, reader columnReader, n int64) (arrow.Array, error) {
 	if reader == nil {
 		return defaultArray(g.mem, &s.column, int(n))
 	}
-	chunked, err := reader.NextBatch(n)
-	if err != nil {
-		return nil, err
-	}
-	defer chunked.Release()
-	if int64(chunked.Len()) != n {
-		return nil, lake.Errorf(lake.KindCorrupt, "row group %d has %d values of column %q where %d rows are expected",
-			g.unit.rowGroup, chunked.Len(), s.column.Name, n)
-	}
-	arr, err := single(chunked, g.mem)
-	if err != nil {
-		return nil, err
-	}
-	defer arr.Release()
-	out, err := s.convert(g.mem, arr)
-	return out, lake.Wrap(lake.KindCorrupt, "column "+s.column.Name, err)
-}
-
-// single returns the chunks as one array.
-func single(c *arrow.Chunked, mem memory.Allocator) (arrow.Array, error) {
-	if len(c.Chunks()) == 1 {
-		c.Chunk(0).Retain()
-		return c.Chunk(0), nil
-	}
-	if len(c.Chunks()) == 0 {
-		return array.MakeArrayOfNull(mem, c.DataType(), 0), nil
-	}
-	return array.Concatenate(c.Chunks(), mem)
+	arr, err := reader.next(n)
+	return arr, lake.Wrap(lake.KindCorrupt, fmt.Sprintf("row group %d, column %q", g.unit.rowGroup, s.column.Name), err)
 }
 
 // emit hands over the chosen rows of the projected columns.
