@@ -290,14 +290,20 @@ func (p *pipeline) clip(batch arrow.RecordBatch) arrow.RecordBatch {
 }
 
 // decodeRows returns how many rows to decode at once: few until the size of
-// the rows is known, then as many as make about decodeBytes.
+// the rows is known, then as many as make a batch that need not be split: parts
+// of a batch cost a copy of their offsets on the way to the client. A filter
+// decodes larger batches, of which it leaves few rows.
 func (p *pipeline) decodeRows() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rows := p.scanner.opts.BatchRows
 	switch {
 	case p.rowBytes > 0:
-		rows = min(rows, max(decodeBytes/p.rowBytes, 1))
+		bytes := int64(decodeBytes)
+		if p.shape.residual == nil {
+			bytes = min(bytes, p.scanner.opts.BatchBytes)
+		}
+		rows = min(rows, max(bytes/p.rowBytes, 1))
 	case p.shape.residual != nil:
 		rows = min(rows, filterProbeRows)
 	default:
@@ -315,6 +321,6 @@ const (
 	// filterProbeRows is the size of the batches of a scan with a filter until
 	// a row has matched: most are of small values and never leave the filter.
 	filterProbeRows = 8 << 10
-	// decodeBytes is what a worker decodes at once, about.
+	// decodeBytes is what a worker decodes at once for a filter, about.
 	decodeBytes = 16 << 20
 )

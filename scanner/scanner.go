@@ -26,8 +26,10 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultBatchRows      = 64 << 10
-	DefaultBatchBytes     = 4 << 20
+	DefaultBatchRows = 64 << 10
+	// DefaultBatchBytes lets a batch travel as one message: Go clients refuse
+	// more than 4 MiB unless told otherwise.
+	DefaultBatchBytes     = 7 << 19
 	DefaultReadAheadBytes = 256 << 20
 )
 
@@ -35,8 +37,8 @@ const (
 type Options struct {
 	// BatchRows is the largest number of rows in a batch; 0 means DefaultBatchRows.
 	BatchRows int64
-	// BatchBytes is the size above which a batch is split, rows permitting; 0
-	// means DefaultBatchBytes.
+	// BatchBytes is the size above which a batch is split, rows permitting,
+	// and about which batches are decoded; 0 means DefaultBatchBytes.
 	BatchBytes int64
 	// ReadAheadBytes bounds, for each scan, the compressed bytes being decoded
 	// plus the batches that wait for their consumer. One row group is always
