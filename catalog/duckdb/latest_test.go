@@ -27,7 +27,7 @@ func TestLatestSnapshotNeedsNoDatabase(t *testing.T) {
 		require.NoError(t, err)
 		stored, err := c.Snapshots(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, stored[commits], want, "what is remembered is what is stored")
+		require.Equal(t, want, stored[commits], "what is remembered is what is stored")
 		require.NoError(t, db.Close())
 		for _, sel := range []catalog.Selector{{}, {ID: &want.ID}} {
 			got, err := c.Snapshot(t.Context(), sel)
