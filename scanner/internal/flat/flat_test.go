@@ -3,7 +3,7 @@ package flat_test
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,7 +64,7 @@ func drawArray(t *rapid.T, dt arrow.DataType, n int, optional bool) arrow.Array 
 }
 
 func appendNumber(b array.Builder, v int64, longest int) {
-	text := fmt.Sprint(v) + strings.Repeat("z", longest)
+	text := strconv.FormatInt(v, 10) + strings.Repeat("z", longest)
 	text = text[:min(len(text), int(uint64(v)%uint64(longest+1)))]
 	switch b := b.(type) {
 	case *array.Int32Builder:
