@@ -25,37 +25,54 @@ func (a *Analysis) Rewrite(replace func(i int, ref TableRef) string) string {
 }
 
 // RewriteQuery is Rewrite for the statement's query alone.
+// It is empty for a statement without a query.
 func (a *Analysis) RewriteQuery(replace func(i int, ref TableRef) string) string {
+	if a.Statement.Query == nil {
+		return ""
+	}
 	return apply(a.Statement.Text, a.rewriteEdits(replace), *a.Statement.Query)
 }
 
 func (a *Analysis) rewriteEdits(replace func(i int, ref TableRef) string) []edit {
 	edits := a.pinEdits()
-	replaced := make([]bool, len(a.Tables))
+	q := qualifiers{analysis: a, byName: map[string][]int{}, aliases: a.implicitAliases()}
 	for i, ref := range a.Tables {
 		text := replace(i, ref)
 		if text == "" {
 			continue
 		}
-		replaced[i] = true
-		if ref.Alias == "" && !ref.Bare {
-			text += " AS " + lake.QuoteIdent(a.implicitAlias(i))
+		if ref.Alias == "" {
+			name := strings.ToLower(ref.Name)
+			q.byName[name] = append(q.byName[name], i)
+			if !ref.Bare {
+				text += " AS " + lake.QuoteIdent(q.aliases[i])
+			}
 		}
 		edits = append(edits, edit{span: ref.Span, text: text})
 		if ref.At != nil {
 			edits = append(edits, edit{span: ref.AtSpan})
 		}
 	}
-	edits = append(edits, a.qualifierEdits(replaced)...)
+	if len(q.byName) > 0 {
+		edits = append(edits, q.edits()...)
+	}
 	slices.SortFunc(edits, func(x, y edit) int { return x.span.Start - y.span.Start })
 	return edits
 }
 
-// qualifierEdits removes catalog and schema in front of columns of replaced
-// references without an alias: main.t.a becomes t.a.
-func (a *Analysis) qualifierEdits(replaced []bool) []edit {
+// qualifiers finds names of catalog and schema in front of columns of replaced
+// references without an alias.
+type qualifiers struct {
+	analysis *Analysis
+	byName   map[string][]int // those references, by the name of their table in lower case
+	aliases  []string         // of all references: see implicitAliases
+}
+
+// edits removes the qualifiers: main.t.a becomes t.a.
+func (q *qualifiers) edits() []edit {
 	var edits []edit
-	c := &sqltext.Cursor{Text: a.Statement.Text, Tokens: a.Statement.Tokens}
+	st := q.analysis.Statement
+	c := &sqltext.Cursor{Text: st.Text, Tokens: st.Tokens}
 	for !c.End() {
 		start := c.Pos
 		parts := dotted(c)
@@ -63,12 +80,12 @@ func (a *Analysis) qualifierEdits(replaced []bool) []edit {
 			c.Pos = start + 1
 			continue
 		}
-		if a.inReference(c.Tokens[start].Start) || c.IsOp(0, "(") && len(parts) < 4 {
+		if len(parts) < 3 || c.IsOp(0, "(") && len(parts) < 4 || q.analysis.inReference(c.Tokens[start].Start) {
 			continue
 		}
-		if n, ref := a.qualifiers(parts, replaced); n > 0 {
+		if n, ref := q.count(parts); n > 0 {
 			e := edit{span: sqltext.Span{Start: c.Tokens[start].Start, End: c.Tokens[start+2*n].Start}}
-			if alias := a.implicitAlias(ref); alias != a.Tables[ref].Name {
+			if alias := q.aliases[ref]; alias != q.analysis.Tables[ref].Name {
 				e.span.End, e.text = c.Tokens[start+2*n].End, lake.QuoteIdent(alias)
 			}
 			edits = append(edits, e)
@@ -80,43 +97,61 @@ func (a *Analysis) qualifierEdits(replaced []bool) []edit {
 // dotted consumes name.name... and returns its parts, nil if there is no name.
 func dotted(c *sqltext.Cursor) []string {
 	var parts []string
-	for {
-		part, err := c.Ident("column")
-		if err != nil {
-			return parts
-		}
-		parts = append(parts, part)
-		if !c.IsOp(0, ".") {
-			return parts
-		}
-		if t, ok := c.Peek(1); !ok || t.Kind != sqltext.TokenWord && t.Kind != sqltext.TokenQuoted {
+	for isName(c, 0) {
+		t, _ := c.Peek(0)
+		parts = append(parts, sqltext.IdentName(c.Of(t)))
+		c.Pos++
+		if !c.IsOp(0, ".") || !isName(c, 1) {
 			return parts
 		}
 		c.Pos++
 	}
+	return parts
 }
 
+// isName reports whether the token i places ahead is an identifier.
+func isName(c *sqltext.Cursor, i int) bool {
+	t, ok := c.Peek(i)
+	return ok && (t.Kind == sqltext.TokenWord || t.Kind == sqltext.TokenQuoted)
+}
+
+// inReference reports whether an offset lies in the name of a reference. The
+// names are in the order of the text and do not overlap.
 func (a *Analysis) inReference(offset int) bool {
-	for _, ref := range a.Tables {
-		if offset >= ref.Span.Start && offset < ref.Span.End {
-			return true
-		}
-	}
-	return false
+	i, _ := slices.BinarySearchFunc(a.Tables, offset, func(r TableRef, offset int) int { return r.Span.End - offset - 1 })
+	return i < len(a.Tables) && offset >= a.Tables[i].Span.Start && offset < a.Tables[i].Span.End
 }
 
-// implicitAlias returns the alias of a reference that has none of its own: the
-// name of its table, with the schema if the same FROM holds a table of that
-// name in another schema. (Its bare name is then ambiguous.)
-func (a *Analysis) implicitAlias(i int) string {
-	ref := a.Tables[i]
-	for _, other := range a.Tables {
-		if other.within == ref.within && other.Alias == "" && strings.EqualFold(other.Name, ref.Name) &&
-			!strings.EqualFold(other.schemaName(), ref.schemaName()) {
-			return ref.schemaName() + "." + ref.Name
+// implicitAliases returns the aliases of references that have none of their
+// own: the name of the table, with the schema if the same FROM holds a table of
+// that name in another schema. (Its bare name is then ambiguous.)
+func (a *Analysis) implicitAliases() []string {
+	type place struct {
+		within int
+		name   string
+	}
+	schemas := make(map[place]string) // of the first such reference
+	ambiguous := make(map[place]bool)
+	aliases := make([]string, len(a.Tables))
+	for pass := range 2 {
+		for i, ref := range a.Tables {
+			at := place{ref.within, strings.ToLower(ref.Name)}
+			schema := strings.ToLower(ref.schemaName())
+			first, seen := schemas[at]
+			switch {
+			case ref.Alias != "":
+			case pass == 0 && !seen:
+				schemas[at] = schema
+			case pass == 0:
+				ambiguous[at] = ambiguous[at] || first != schema
+			case ambiguous[at]:
+				aliases[i] = ref.schemaName() + "." + ref.Name
+			default:
+				aliases[i] = ref.Name
+			}
 		}
 	}
-	return ref.Name
+	return aliases
 }
 
 // schemaName returns the schema that is written, or main.
@@ -127,31 +162,38 @@ func (r TableRef) schemaName() string {
 	return r.Schema
 }
 
-// qualifiers returns how many leading parts of a column's name are the catalog
-// and schema of a replaced reference, and the ordinal of that.
-func (a *Analysis) qualifiers(parts []string, replaced []bool) (n, ref int) {
-	if len(parts) < 3 || a.names[strings.ToLower(parts[0])] {
-		return 0, 0
-	}
-	for i, ref := range a.Tables {
-		if replaced[i] && ref.Alias == "" && strings.EqualFold(ref.Name, parts[0]) {
-			return 0, 0 // table.struct.field
-		}
+// count returns how many leading parts of a column's name are the catalog and
+// schema of a replaced reference, and the ordinal of that.
+func (q *qualifiers) count(parts []string) (n, ref int) {
+	first := strings.ToLower(parts[0])
+	if q.analysis.names[first] || len(q.byName[first]) > 0 {
+		return 0, 0 // alias.struct.field, or table.struct.field
 	}
 	// A schema as written wins over one that an unqualified reference may have.
 	for _, inSchema := range []func(TableRef, string) bool{TableRef.isSchema, TableRef.inSchema} {
-		for i, ref := range a.Tables {
-			switch {
-			case !replaced[i] || ref.Alias != "":
-			case len(parts) >= 4 && strings.EqualFold(parts[0], CatalogName) && inSchema(ref, parts[1]) &&
-				strings.EqualFold(parts[2], ref.Name):
-				return 2, i
-			case (inSchema(ref, parts[0]) || strings.EqualFold(parts[0], CatalogName)) && strings.EqualFold(parts[1], ref.Name):
-				return 1, i
-			}
+		full, short := -1, -1
+		if len(parts) >= 4 && first == CatalogName {
+			full = q.find(parts[2], func(r TableRef) bool { return inSchema(r, parts[1]) })
+		}
+		short = q.find(parts[1], func(r TableRef) bool { return first == CatalogName || inSchema(r, parts[0]) })
+		switch {
+		case full >= 0 && (short < 0 || full <= short):
+			return 2, full
+		case short >= 0:
+			return 1, short
 		}
 	}
 	return 0, 0
+}
+
+// find returns the first replaced reference of that name that fits, or -1.
+func (q *qualifiers) find(name string, fits func(TableRef) bool) int {
+	for _, i := range q.byName[strings.ToLower(name)] {
+		if fits(q.analysis.Tables[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 // isSchema reports whether the reference is to a table of that schema, if

@@ -137,16 +137,15 @@ func tableParts(c *sqltext.Cursor) []string {
 		return []string{name}
 	}
 	var parts []string
-	for {
-		part, err := c.Ident("table")
-		if err != nil {
-			return nil
-		}
-		parts = append(parts, part)
+	for isName(c, 0) {
+		t, _ := c.Peek(0)
+		parts = append(parts, sqltext.IdentName(c.Of(t)))
+		c.Pos++
 		if !c.Op(".") {
 			return parts
 		}
 	}
+	return nil
 }
 
 // reference reads a table, or a function, where one is expected.
