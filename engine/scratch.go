@@ -21,7 +21,7 @@ type scratch struct {
 // Limits of the scratch instance: definitions hold no rows.
 const (
 	scratchMemoryLimit    = "256MB"
-	scratchConnectionsMax = 4
+	scratchConnectionsMax = 1 // definitions of one name would conflict
 )
 
 func newScratch() (*scratch, error) {

@@ -141,7 +141,8 @@ func (s *Server) updatePrepared(ctx context.Context, handle []byte, src *putSour
 	if accepted != nil && accepted.NumRows() == 0 {
 		return 0, nil
 	}
-	return s.execute(ctx, v.statement(accepted))
+	up, err := s.execute(ctx, v.statement(accepted))
+	return up.Rows, err
 }
 
 // accept returns params if they fit the statement, and nil for a statement

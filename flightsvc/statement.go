@@ -49,7 +49,8 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.St
 	if err != nil {
 		return 0, err
 	}
-	return s.execute(ctx, st)
+	up, err := s.execute(ctx, st)
+	return up.Rows, err
 }
 
 // PollFlightInfo refuses what is not a statement.
@@ -89,23 +90,25 @@ func (s *Server) statement(ctx context.Context, sql string, transaction []byte) 
 	return session.Statement{SQL: sql, Scope: callOf(ctx).scope()}, nil
 }
 
-// execute runs an update and announces its snapshot.
-func (s *Server) execute(ctx context.Context, st session.Statement) (int64, error) {
-	up, err := s.backend.Execute(ctx, st)
-	if err != nil {
-		return 0, err
+// execute runs an update, with the append token of the call, and announces its
+// snapshot.
+func (s *Server) execute(ctx context.Context, st session.Statement) (up session.Update, err error) {
+	if st.Token, err = callOf(ctx).appendToken(); err != nil {
+		return session.Update{}, err
 	}
-	announceSnapshot(ctx, up.Snapshot)
-	return up.Rows, nil
+	up, err = s.backend.Execute(ctx, st)
+	if err == nil {
+		announceSnapshot(ctx, up.Snapshot)
+	}
+	return up, err
 }
 
 // updateInfo runs an update; the ticket holds the outcome.
 func (s *Server) updateInfo(ctx context.Context, st session.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	up, err := s.backend.Execute(ctx, st)
+	up, err := s.execute(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	announceSnapshot(ctx, up.Snapshot)
 	t := sealed{Purpose: purposeUpdate, Snapshot: up.Snapshot, Rows: up.Rows}
 	return s.flightInfo(t, countSchema(), desc, up.Rows, lake.Unknown)
 }

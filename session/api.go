@@ -19,6 +19,9 @@ type Statement struct {
 	// Params holds one row per execution and one column per parameter, in
 	// order; nil means none. Borrowed.
 	Params arrow.RecordBatch
+	// Token is the append token of INSERT and CREATE TABLE AS; empty means none.
+	// Other statements do not look at it.
+	Token string
 }
 
 // Description is what preparing a statement tells a client.

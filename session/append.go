@@ -184,7 +184,7 @@ func (s *Service) writeOptions(ctx context.Context, t *target, call map[string]s
 func (s *Service) publish(ctx context.Context, t *target, r appendRequest, files []lake.DataFile) (catalog.Result, error) {
 	for attempt := 1; ; attempt++ {
 		result, err := s.Catalog.Commit(ctx, catalog.Commit{Token: r.token, Operations: t.operations(files)})
-		retry := errors.Is(err, lake.ErrConflict) || (errors.Is(err, lake.ErrExists) && t.creates())
+		retry := errors.Is(err, lake.ErrConflict) || t.creates() && (errors.Is(err, lake.ErrExists) || errors.Is(err, lake.ErrNotFound))
 		if !retry || r.againFunc == nil || attempt == appendAttempts {
 			return result, err
 		}

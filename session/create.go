@@ -11,7 +11,13 @@ import (
 )
 
 // createTable runs CREATE TABLE and CREATE TABLE AS.
-func (s *Service) createTable(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+func (s *Service) createTable(ctx context.Context, from Statement, st *sqltext.Statement) (Update, error) {
+	sc := from.Scope
+	if st.Query != nil {
+		if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
+			return up, err
+		}
+	}
 	t, done, err := s.createTarget(ctx, sc, st)
 	if err != nil {
 		return Update{}, err
@@ -29,7 +35,7 @@ func (s *Service) createTable(ctx context.Context, sc Scope, st *sqltext.Stateme
 		}
 		return s.commit(ctx, t.operations(nil)...)
 	}
-	return s.createTableAs(ctx, sc, st, t)
+	return s.createTableAs(ctx, from, st, t)
 }
 
 // createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
@@ -82,7 +88,8 @@ func (t *target) define(columns []lake.Column, st *sqltext.Statement) error {
 	return nil
 }
 
-func (s *Service) createTableAs(ctx context.Context, sc Scope, st *sqltext.Statement, t *target) (Update, error) {
+func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext.Statement, t *target) (Update, error) {
+	sc := from.Scope
 	query := st.Query.Of(st.Text)
 	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
 	if err != nil {
@@ -113,7 +120,17 @@ func (s *Service) createTableAs(ctx context.Context, sc Scope, st *sqltext.State
 	}
 	stream := renamed(reader, lake.ArrowSchema(t.columns))
 	defer stream.Release()
-	return s.append(ctx, t, appendRequest{stream: stream})
+	again := func(ctx context.Context) (*target, error) {
+		now, done, err := s.createTarget(ctx, sc, st)
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", t.schema.Name, t.name)
+		}
+		return now, now.define(columns, st)
+	}
+	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: again})
 }
 
 // resultColumns returns the columns of a table that holds the rows of a query,
@@ -140,6 +157,9 @@ func (s *Service) resultColumns(ctx context.Context, p *selectPlan) ([]lake.Colu
 	columns, err := s.Executor.ColumnsOfQuery(ctx, sql, p.scope.schema(""))
 	if err != nil {
 		return nil, err
+	}
+	for i := range columns {
+		columns[i].Name = p.schema.Field(i).Name
 	}
 	return asNew(columns)
 }

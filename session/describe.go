@@ -15,20 +15,69 @@ import (
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
+// bindResult returns the schema of a query's rows. That of a PIVOT which takes
+// its columns from the rows is found over the rows themselves.
+func (s *Service) bindResult(ctx context.Context, p *selectPlan, tables []planner.Resolved) (*arrow.Schema, error) {
+	bindFunc := func() (string, func()) { return s.bindEmpty(ctx, p, tables) }
+	if !p.analysis.Exact && p.plan != nil {
+		bindFunc = func() (string, func()) { return s.bindPlan(ctx, p) }
+	}
+	sql, release := bindFunc()
+	defer release()
+	d, err := s.bindQuery(ctx, p, sql)
+	if err != nil {
+		return nil, err
+	}
+	return s.ownNames(ctx, p, d.Result), nil
+}
+
 // bindQuery binds a query over stand-ins of its tables. What is wrong with it is
-// said of the client's own text, which the engine's mirror of the lake can bind
-// as well, unless the statement names other snapshots.
+// said of the client's own text where the engine's mirror of the lake can bind it.
 func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
-	schema := p.scope.schema("")
-	description, err := s.Executor.Describe(ctx, sql, schema)
-	if err == nil || ctx.Err() != nil {
+	description, err := s.Executor.Describe(ctx, sql, p.scope.schema(""))
+	if err == nil || ctx.Err() != nil || len(p.virtual) > 0 {
 		return description, err
 	}
-	st := p.analysis.Statement
-	if _, ownErr := s.Executor.Describe(ctx, st.Query.Of(st.Text), schema); ownErr != nil && len(p.virtual) == 0 {
+	if _, ownErr := s.Executor.Describe(ctx, p.ownText(), p.scope.schema("")); ownErr != nil {
 		return nil, ownErr
 	}
 	return nil, err
+}
+
+// ownText returns the query as the client wrote it, without AT clauses, which
+// the engine's mirror does not know.
+func (p *selectPlan) ownText() string {
+	return p.analysis.RewriteQuery(func(_ int, ref planner.TableRef) string {
+		if ref.At == nil {
+			return ""
+		}
+		name := lake.QuoteIdent(ref.Name)
+		if ref.Schema != "" {
+			name = lake.QuoteIdent(ref.Schema) + "." + name
+		}
+		return name
+	})
+}
+
+// ownNames gives columns that DuckDB named after the text of a subquery the
+// names that the client's own text gives them, if the mirror can bind it.
+func (s *Service) ownNames(ctx context.Context, p *selectPlan, result *arrow.Schema) *arrow.Schema {
+	foreign := func(name string) bool { return strings.Contains(name, engine.ScanFunction+"(") }
+	if result == nil || !slices.ContainsFunc(fieldNames(result), foreign) {
+		return result
+	}
+	own, err := s.Executor.Describe(ctx, p.ownText(), p.scope.schema(""))
+	fields := slices.Clone(result.Fields())
+	for i := range fields {
+		switch {
+		case !foreign(fields[i].Name):
+		case err == nil && own.Result != nil && own.Result.NumFields() == len(fields):
+			fields[i].Name = own.Result.Field(i).Name
+		default:
+			fields[i].Name = "column" + strconv.Itoa(i+1)
+		}
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // bindEmpty returns the query over empty stand-ins of its tables, for binding.
@@ -130,7 +179,23 @@ func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.Snapsh
 	if err != nil {
 		return Description{}, err
 	}
-	return Description{Result: d.Result, Params: arrow.NewSchema(d.Params, nil)}, nil
+	return Description{Result: s.ownNames(ctx, p, d.Result), Params: paramsSchema(analysis.Statement, d.Params)}, nil
+}
+
+// paramsSchema returns the parameters of a statement, with the types that the
+// engine found out; it has not seen those of AT clauses.
+func paramsSchema(st *sqltext.Statement, found []arrow.Field) *arrow.Schema {
+	names, _ := parameterPlaces(st)
+	fields := make([]arrow.Field, len(names))
+	for i, name := range names {
+		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}
+		for _, f := range found {
+			if f.Name == name {
+				fields[i] = f
+			}
+		}
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // updateParams returns the parameters of an update; those of INSERT ... VALUES

@@ -27,11 +27,11 @@ func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
 		}
 	}
 	if len(statements) > 0 && statements[0].Kind == sqltext.KindInsert {
-		return s.insert(ctx, st.Scope, statements)
+		return s.insert(ctx, st, statements)
 	}
 	var total Update
 	for _, statement := range statements {
-		up, err := s.execute(ctx, st.Scope, statement)
+		up, err := s.executeAgain(ctx, st, statement)
 		if err != nil {
 			return Update{}, err
 		}
@@ -68,14 +68,42 @@ func refused(st *sqltext.Statement) error {
 	return lake.Errorf(lake.KindUnsupported, "%s is not supported", st.Name)
 }
 
-func (s *Service) execute(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
+// executeAgain runs a statement, and runs it again against the new state if a
+// concurrent Commit changed what it had resolved, such as whether a table
+// exists: the last answer is then true of one snapshot.
+func (s *Service) executeAgain(ctx context.Context, st Statement, parsed *sqltext.Statement) (Update, error) {
+	for attempt := 1; ; attempt++ {
+		up, err := s.execute(ctx, st, parsed)
+		if err == nil || attempt == appendAttempts || ctx.Err() != nil || !lostRace(err, parsed) {
+			return up, err
+		}
+	}
+}
+
+// lostRace reports whether a statement may succeed, or fail with a better
+// reason, when it is resolved again.
+func lostRace(err error, st *sqltext.Statement) bool {
+	switch lake.KindOf(err) {
+	case lake.KindConflict:
+		return true
+	case lake.KindExists:
+		return st.Create != nil && (st.Create.IfNotExists || st.Create.OrReplace)
+	case lake.KindNotFound:
+		return st.Drop != nil && st.Drop.IfExists || st.Create != nil && st.Create.OrReplace
+	default:
+		return false
+	}
+}
+
+func (s *Service) execute(ctx context.Context, from Statement, st *sqltext.Statement) (Update, error) {
+	sc := from.Scope
 	switch st.Kind {
 	case sqltext.KindCreateSchema:
 		return s.createSchema(ctx, st)
 	case sqltext.KindDropSchema:
 		return s.dropSchemas(ctx, st)
 	case sqltext.KindCreateTable:
-		return s.createTable(ctx, sc, st)
+		return s.createTable(ctx, from, st)
 	case sqltext.KindDropTable:
 		return s.dropTables(ctx, sc, st)
 	case sqltext.KindComment:

@@ -16,7 +16,11 @@ import (
 )
 
 // insert runs INSERT statements that differ in their parameters only, as one Append.
-func (s *Service) insert(ctx context.Context, sc Scope, statements []*sqltext.Statement) (Update, error) {
+func (s *Service) insert(ctx context.Context, from Statement, statements []*sqltext.Statement) (Update, error) {
+	sc := from.Scope
+	if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
+		return up, err
+	}
 	state, head, err := s.State(ctx)
 	if err != nil {
 		return Update{}, err
@@ -48,7 +52,7 @@ func (s *Service) insert(ctx context.Context, sc Scope, statements []*sqltext.St
 	}
 	stream := newChain(schema, parts)
 	defer stream.Release()
-	return s.append(ctx, t, appendRequest{stream: stream, againFunc: again})
+	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: again})
 }
 
 func insertTarget(state *lake.State, sc Scope, st *sqltext.Statement) (*target, error) {

@@ -117,6 +117,10 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 // of the lake's own table functions by names, whose rows it returns.
 func (s *Service) analyze(ctx context.Context, sql string, at at) (*planner.Analysis, map[string]*rowset, error) {
 	analysis, err := s.planner.Analyze(ctx, sql)
+	if err == nil && analysis.Statement.Kind == sqltext.KindCall {
+		st := analysis.Statement
+		analysis, err = s.planner.Analyze(ctx, "FROM "+st.Text[st.Call.Name.Span.Start:]) // which is what a CALL returns
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -252,18 +256,11 @@ func (s *Service) evaluate(ctx context.Context, expression, typ string) (arrow.A
 // describePlan plans the query and finds the schema of its result.
 func (s *Service) describePlan(ctx context.Context, p *selectPlan, tables []planner.Resolved) error {
 	var bound *arrow.Schema
-	bind := func(ctx context.Context) error {
-		if bound != nil {
-			return nil
+	bind := func(ctx context.Context) (err error) {
+		if bound == nil {
+			bound, err = s.bindResult(ctx, p, tables)
 		}
-		sql, release := s.bindEmpty(ctx, p, tables)
-		defer release()
-		description, err := s.bindQuery(ctx, p, sql)
-		if err != nil {
-			return err
-		}
-		bound = description.Result
-		return nil
+		return err
 	}
 	var err error
 	p.plan, err = s.planner.Plan(ctx, planner.Request{

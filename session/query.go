@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -66,7 +67,11 @@ func (s *Service) start(ctx context.Context, p *selectPlan) (array.RecordReader,
 		}
 		return renamed(reader, p.schema), nil
 	}
-	return s.startEngine(ctx, p, p.analysis.Rewrite)
+	reader, err := s.startEngine(ctx, p, p.analysis.Rewrite)
+	if err != nil {
+		return nil, err
+	}
+	return renamed(reader, p.schema), nil
 }
 
 // startEngine runs a plan in the engine over its pruned sources. rewrite is
@@ -74,6 +79,7 @@ func (s *Service) start(ctx context.Context, p *selectPlan) (array.RecordReader,
 func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(func(int, planner.TableRef) string) string) (array.RecordReader, error) {
 	sources := &registered{executor: s.Executor}
 	var byDuckDB []int // references whose files DuckDB reads by itself
+	var fileErr error
 	sql := rewrite(func(i int, tr planner.TableRef) string {
 		source := s.source(p, i)
 		if source == nil {
@@ -84,10 +90,15 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 		}
 		if ref, ok := s.parquetRef(p, i); ok {
 			byDuckDB = append(byDuckDB, i)
+			fileErr = errors.Join(fileErr, s.checkFiles(ctx, &p.plan.Reads[i]))
 			return ref
 		}
 		return sources.add(ctx, source)
 	})
+	if fileErr != nil {
+		sources.release()
+		return nil, fileErr
+	}
 	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.scope.schema(""), Rewritten: true})
 	blame := func(err error) error { return s.blameFiles(ctx, p, byDuckDB, err) }
 	if err != nil {
@@ -149,6 +160,32 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 		return "", false
 	}
 	return engine.ParquetRef(files, read.Table.Columns, current), true
+}
+
+// checkFiles finds files that are missing or were replaced by others, which
+// DuckDB would read as they are.
+//
+// Errors: KindCorrupt, naming file and table.
+func (s *Service) checkFiles(ctx context.Context, read *planner.Read) error {
+	for i := range read.Tasks {
+		f := read.Tasks[i].File
+		object, err := s.Bucket.Open(ctx, f.Path)
+		if errors.Is(err, lake.ErrNotFound) {
+			return lake.Errorf(lake.KindCorrupt, "data file %s of table %q is missing", f.Path, read.Table.Name)
+		}
+		if err != nil {
+			return err
+		}
+		size := object.Size()
+		if err := object.Close(); err != nil {
+			return err
+		}
+		if size != f.Bytes {
+			return lake.Errorf(lake.KindCorrupt, "data file %s of table %q has %d bytes, the catalog says %d",
+				f.Path, read.Table.Name, size, f.Bytes)
+		}
+	}
+	return nil
 }
 
 // asksDistinctFrom reports whether a statement says IS [NOT] DISTINCT FROM.

@@ -5,6 +5,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/lake"
 )
 
 // renamedReader gives the batches of a reader another schema, whose fields have
@@ -13,14 +15,33 @@ type renamedReader struct {
 	array.RecordReader
 	schema  *arrow.Schema
 	current arrow.RecordBatch
+	err     error
 }
 
-// renamed takes over the caller's reference to reader.
+// renamed takes over the caller's reference to reader. If the types differ, it
+// fails when it is read.
 func renamed(reader array.RecordReader, schema *arrow.Schema) array.RecordReader {
 	if reader.Schema().Equal(schema) {
 		return reader
 	}
-	return &renamedReader{RecordReader: reader, schema: schema}
+	r := &renamedReader{RecordReader: reader, schema: schema}
+	own := reader.Schema()
+	same := own.NumFields() == schema.NumFields()
+	for i := 0; same && i < own.NumFields(); i++ {
+		same = arrow.TypeEqual(own.Field(i).Type, schema.Field(i).Type)
+	}
+	if !same {
+		r.err = lake.Errorf(lake.KindInternal, "the rows have the columns %s where %s were expected", own, schema)
+	}
+	return r
+}
+
+// Err implements array.RecordReader.
+func (r *renamedReader) Err() error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.RecordReader.Err()
 }
 
 // Schema implements array.RecordReader.
@@ -35,7 +56,7 @@ func (r *renamedReader) Record() arrow.RecordBatch { return r.current }
 // Next implements array.RecordReader.
 func (r *renamedReader) Next() bool {
 	r.drop()
-	if !r.RecordReader.Next() {
+	if r.err != nil || !r.RecordReader.Next() {
 		return false
 	}
 	b := r.RecordReader.RecordBatch()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -318,4 +319,111 @@ func (r *brokenReader) Err() error {
 		return errors.New("the line went dead")
 	}
 	return r.RecordReader.Err()
+}
+
+func TestResultNamesAreThoseOfTheClientsText(t *testing.T) {
+	t.Parallel()
+	b := setupLocal(t)
+	b.exec(t, "CREATE TABLE u AS SELECT range AS id FROM range(5)")
+	for sql, want := range map[string]string{
+		"SELECT (SELECT max(id) FROM u)":             "(SELECT max(id) FROM u)",
+		"SELECT EXISTS(FROM u)":                      `EXISTS(SELECT * FROM u)`,
+		"SELECT id + 1 FROM u AT (VERSION => 1)":     "(id + 1)",
+		"SELECT count(*), min(id) FROM u":            "count_star()|min(id)",
+		"SELECT id AS x, id * 2 FROM u":              "x|(id * 2)",
+		"PIVOT u ON id % 2 USING count(*)":           "0|1",
+		"SELECT 1 WHERE 4 IN (SELECT id FROM u)":     "1",
+		"SELECT 3 IN (SELECT id FROM u) FROM u":      "(3 = ANY(SELECT id FROM u))",
+		"CALL lake.current_snapshot()":               "id",
+		"CALL range(3)":                              "range",
+		"SELECT main.u.id FROM main.u ORDER BY u.id": "id",
+	} {
+		q, err := b.Plan(t.Context(), session.Statement{SQL: sql})
+		require.NoError(t, err, sql)
+		names := make([]string, q.Schema.NumFields())
+		for i := range names {
+			names[i] = q.Schema.Field(i).Name
+		}
+		require.Equal(t, want, strings.Join(names, "|"), sql)
+		running, err := b.Run(t.Context(), q)
+		require.NoError(t, err, sql)
+		require.True(t, running.Reader.Schema().Equal(q.Schema), "%s: %s", sql, running.Reader.Schema())
+		for running.Reader.Next() {
+			require.True(t, running.Reader.RecordBatch().Schema().Equal(q.Schema), sql)
+		}
+		require.NoError(t, running.Reader.Err(), sql)
+		running.Reader.Release()
+	}
+	b.exec(t, "CREATE TABLE v AS SELECT (SELECT max(id) FROM u)")
+	require.Equal(t, []string{"(SELECT max(id) FROM u)"}, b.rows(t, "SELECT column_name FROM (DESCRIBE v)"))
+}
+
+func TestConcurrentDDLKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	race := func(sql string) (ok int, kinds map[lake.Kind]int) {
+		kinds = map[lake.Kind]int{}
+		errs := make(chan error, 8)
+		for range 8 {
+			go func() {
+				_, err := b.Execute(context.Background(), session.Statement{SQL: sql})
+				errs <- err
+			}()
+		}
+		for range 8 {
+			if err := <-errs; err != nil {
+				kinds[lake.KindOf(err)]++
+				continue
+			}
+			ok++
+		}
+		return ok, kinds
+	}
+	for range 4 {
+		for _, sql := range []string{
+			"CREATE OR REPLACE TABLE r AS SELECT 1 AS a", "CREATE TABLE IF NOT EXISTS x (a INT)", "CREATE SCHEMA IF NOT EXISTS s",
+			"DROP TABLE IF EXISTS x", "DROP SCHEMA IF EXISTS s",
+		} {
+			ok, kinds := race(sql)
+			require.Equal(t, 8, ok, "%s: %v", sql, kinds)
+		}
+		ok, kinds := race("CREATE TABLE y (a INT)")
+		require.Equal(t, 1, ok)
+		require.Equal(t, map[lake.Kind]int{lake.KindExists: 7}, kinds)
+		ok, kinds = race("DROP TABLE y")
+		require.Equal(t, 1, ok)
+		require.Equal(t, map[lake.Kind]int{lake.KindNotFound: 7}, kinds)
+	}
+}
+
+func TestTokenOfAnInsertIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for range 2 {
+		up, err := b.Execute(t.Context(), session.Statement{SQL: "CREATE TABLE t AS SELECT 1 AS i", Token: "a"})
+		require.NoError(t, err)
+		require.Equal(t, lake.SnapshotID(1), up.Snapshot)
+		up, err = b.Execute(t.Context(), session.Statement{SQL: "INSERT INTO t VALUES (2), (3)", Token: "b"})
+		require.NoError(t, err)
+		require.Equal(t, int64(2), up.Rows)
+	}
+	require.Equal(t, []string{"1", "2", "3"}, b.rows(t, "SELECT i FROM t ORDER BY i"))
+}
+
+func TestReplacedFileIsNotReadAsIfItWereRight(t *testing.T) {
+	t.Parallel()
+	b := setupLocal(t)
+	b.exec(t, "CREATE TABLE a AS SELECT range AS id FROM range(5000)")
+	b.exec(t, "CREATE TABLE c AS SELECT range AS id FROM range(3)")
+	local := b.bucket.Capabilities().LocalPathFunc
+	paths := b.rows(t, "SELECT path FROM lake.scan_plan('SELECT * FROM a JOIN c USING (id)') ORDER BY table_name")
+	require.Len(t, paths, 2)
+	require.Equal(t, paths[0], local(b.published(t)[0]))
+	small, err := os.ReadFile(paths[1])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(paths[0], small, 0o600))
+	_, err = b.query(t.Context(), session.Statement{SQL: "SELECT sum(id), count(id) FROM a"})
+	require.ErrorIs(t, err, lake.ErrCorrupt)
+	require.ErrorContains(t, err, `table "a"`)
+	require.Equal(t, []string{"3"}, b.rows(t, "SELECT sum(id) FROM c"))
 }
