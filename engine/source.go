@@ -38,8 +38,8 @@ type Stream interface {
 	Close()
 }
 
-// scanFunction is the name of the table function through which sources are read.
-const scanFunction = "flightlake_scan"
+// ScanFunction is the name of the table function through which sources are read.
+const ScanFunction = "flightlake_scan"
 
 // referenceBytes is the length of the random id of a source: clients, who could
 // call the function, cannot guess it.
@@ -70,14 +70,14 @@ func newRegistry(c *connection, threads int) (*registry, error) {
 	r := &registry{threads: threads, sources: map[string]*registration{}}
 	f := duckdb.CreateTableFunction()
 	defer duckdb.DestroyTableFunction(&f)
-	duckdb.TableFunctionSetName(f, scanFunction)
+	duckdb.TableFunctionSetName(f, ScanFunction)
 	text := duckdb.CreateLogicalType(duckdb.TypeVarchar)
 	defer duckdb.DestroyLogicalType(&text)
 	duckdb.TableFunctionAddParameter(f, text)
 	duckdb.TableFunctionSupportsProjectionPushdown(f, true)
 	setCallbacks(f, r)
 	if duckdb.RegisterTableFunction(c.conn, f) == duckdb.StateError {
-		return nil, lake.Errorf(lake.KindInternal, "register the table function %s", scanFunction)
+		return nil, lake.Errorf(lake.KindInternal, "register the table function %s", ScanFunction)
 	}
 	return r, nil
 }
@@ -94,7 +94,7 @@ func (x *Executor) Register(ctx context.Context, source TableSource) (ref string
 	r.mu.Lock()
 	r.sources[reg.id] = reg
 	r.mu.Unlock()
-	return scanFunction + "('" + reg.id + "')", func() {
+	return ScanFunction + "('" + reg.id + "')", func() {
 		cancel()
 		r.mu.Lock()
 		delete(r.sources, reg.id)
@@ -140,11 +140,11 @@ func (r *registry) bind(info duckdb.BindInfo) error {
 	value := duckdb.BindGetParameter(info, 0)
 	defer duckdb.DestroyValue(&value)
 	if duckdb.IsNullValue(value) {
-		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", scanFunction)
+		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", ScanFunction)
 	}
 	reg, ok := r.find(duckdb.GetVarchar(value))
 	if !ok {
-		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", scanFunction)
+		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", ScanFunction)
 	}
 	for i := range reg.columns {
 		logical := newLogicalType(&reg.columns[i])
