@@ -246,6 +246,8 @@ func rescale(v decimal128.Num, scale int32, to *arrow.Decimal128Type) (decimal12
 	return n, err == nil && n.FitsInPrecision(to.Precision)
 }
 
+const dayNanos int64 = 86_400 * 1_000_000_000
+
 // unitNanos returns the nanoseconds of a unit of time.
 func unitNanos(u arrow.TimeUnit) int64 {
 	switch u {
@@ -260,6 +262,8 @@ func unitNanos(u arrow.TimeUnit) int64 {
 	return 1
 }
 
+// castTime changes units. Package writer stores TIME_NS as timestamps of
+// 1970-01-01.
 func castTime(from, target arrow.DataType) (converter, bool) {
 	to := unitNanos(target.(*arrow.Time64Type).Unit) //nolint:forcetypeassert // the type of every time column
 	switch t := from.(type) {
@@ -270,6 +274,14 @@ func castTime(from, target arrow.DataType) (converter, bool) {
 	case *arrow.Time64Type:
 		return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 			return mapValues(mem, arr, target, func(v int64) (int64, bool) { return rescaleTime(v, unitNanos(t.Unit), to) })
+		}, true
+	case *arrow.TimestampType:
+		dayUnits := dayNanos / unitNanos(t.Unit)
+		return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+			return mapValues(mem, arr, target, func(v int64) (int64, bool) {
+				out, _ := rescaleTime(v, unitNanos(t.Unit), to)
+				return out, v >= 0 && v <= dayUnits // 24:00 is a time
+			})
 		}, true
 	}
 	return nil, false
@@ -288,7 +300,6 @@ func castTimestamp(from, target arrow.DataType) (converter, bool) {
 			return mapValues(mem, arr, target, func(v int64) (int64, bool) { return rescaleTime(v, unitNanos(t.Unit), to) })
 		}, true
 	case *arrow.Date32Type:
-		const dayNanos = 86_400 * 1_000_000_000
 		return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 			return mapValues(mem, arr, target, func(v int32) (int64, bool) {
 				switch v {
@@ -331,7 +342,8 @@ func relabel(arr arrow.Array, target arrow.DataType) arrow.Array {
 }
 
 // The layout of Parquet's INTERVAL: months, days and milliseconds, each four
-// bytes, little endian (Parquet LogicalTypes.md, INTERVAL).
+// bytes, little endian, unsigned (Parquet LogicalTypes.md, INTERVAL). DuckDB
+// takes months and days as signed, as its own and Arrow's are.
 const (
 	intervalBytes      = 12
 	intervalNanosPerMs = 1_000_000
@@ -358,7 +370,7 @@ func castInterval(from arrow.DataType) (converter, bool) {
 			b.Append(arrow.MonthDayNanoInterval{
 				Months:      int32(binary.LittleEndian.Uint32(v)),
 				Days:        int32(binary.LittleEndian.Uint32(v[4:])),
-				Nanoseconds: int64(int32(binary.LittleEndian.Uint32(v[8:]))) * intervalNanosPerMs,
+				Nanoseconds: int64(binary.LittleEndian.Uint32(v[8:])) * intervalNanosPerMs,
 			})
 		}
 		return b.NewArray(), nil
