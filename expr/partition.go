@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"math"
+
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -165,6 +167,10 @@ func (c *calendar) bounds() (first, last *lake.Value) {
 		from, to = from-1, to+1
 	}
 	if v, ok := valueAt(c.typ, from, fromNanos); ok {
+		if c.typ.ID == lake.TypeTimestampNS && v.Int <= 0 && v.Int > -math.MaxInt64+nanosPerMicro {
+			// Less than a microsecond before the period is cut to its first moment.
+			v.Int -= nanosPerMicro - 1
+		}
 		first = &v
 	}
 	if v, ok := valueAt(c.typ, to, toNanos); ok {

@@ -38,6 +38,12 @@ func ApplyTransform(f lake.PartitionField, t lake.Type, v lake.Value) (lake.Valu
 		return lake.Value{Int: int64(hash&math.MaxInt32) % int64(f.Buckets)}, ok
 	case lake.TransformYear, lake.TransformMonth, lake.TransformDay, lake.TransformHour:
 	}
+	if t.ID == lake.TypeTime {
+		return lake.Value{Int: v.Int / microsPerHour}, f.Transform == lake.TransformHour
+	}
+	if t.ID == lake.TypeTimestampNS && !infinite(t, v) {
+		v.Int -= v.Int % nanosPerMicro
+	}
 	c, ok := civilOf(t, v)
 	if !ok {
 		return lake.Value{}, false
@@ -50,16 +56,23 @@ func ApplyTransform(f lake.PartitionField, t lake.Type, v lake.Value) (lake.Valu
 	case lake.TransformDay:
 		return lake.Value{Int: c.day}, true
 	case lake.TransformHour:
-		return lake.Value{Int: c.nanos / nanosPerHour}, t.ID != lake.TypeDate
+		return lake.Value{Int: c.nanos / nanosPerHour}, true
 	default:
 		return lake.Value{}, false
 	}
 }
 
+// nanosPerMicro is the grain to which DuckDB cuts nanoseconds, towards 1970,
+// before it takes the calendar's parts of them.
+const nanosPerMicro = 1_000
+
+// microsPerHour are the units of TIME in an hour; 24:00 is in the hour 24.
+const microsPerHour = 3_600_000_000
+
 // bucketHash is the Murmur3 hash that DuckLake computes (specification,
 // ducklake_partition_column): signed integers, and types held as such, are
 // hashed as 8 little-endian bytes, floats as the bits of a double without
-// negative zero, text and blobs as their bytes, and all other types as the
+// negative zero and with one NaN, text and blobs as their bytes, and all other types as the
 // text that DuckDB casts them to.
 func bucketHash(t lake.Type, v lake.Value) (uint32, bool) {
 	switch t.ID {
@@ -68,11 +81,14 @@ func bucketHash(t lake.Type, v lake.Value) (uint32, bool) {
 		lake.TypeTimestamp, lake.TypeTimestampNS, lake.TypeTimestampTZ:
 		return hashInt(v.Int), true
 	case lake.TypeFloat32, lake.TypeFloat64:
-		f := v.Float
-		if f == 0 {
-			f = 0 // not -0
+		switch f := v.Float; {
+		case f == 0:
+			return hashInt(0), true // not the bits of -0
+		case math.IsNaN(f):
+			return hashInt(quietNaN), true
+		default:
+			return hashInt(int64(math.Float64bits(f))), true
 		}
-		return hashInt(int64(math.Float64bits(f))), true
 	case lake.TypeDecimal:
 		if t.Precision <= decimalDigitsInt64 {
 			return hashInt(int64(v.Uint)), true
@@ -87,6 +103,9 @@ func bucketHash(t lake.Type, v lake.Value) (uint32, bool) {
 		return 0, false // timetz is hashed with its offset, which is not kept
 	}
 }
+
+// quietNaN holds the bits of the NaN that DuckDB makes.
+const quietNaN = 0x7FF8000000000000
 
 // decimalDigitsInt64 is the largest precision of a decimal that DuckDB holds
 // in 64 bits.

@@ -20,6 +20,7 @@ type transform struct {
 	kind    lake.Transform
 	buckets int32
 	unit    int64 // nanoseconds of the stored integer, for the calendar transforms
+	ofDay   bool  // the values are times of day
 }
 
 // quietNaN is the NaN that DuckDB writes.
@@ -46,6 +47,7 @@ func newTransform(column *lake.Column, field lake.PartitionField) (transform, er
 		case lake.TypeTimestampS, lake.TypeTimestampMS, lake.TypeTimestamp, lake.TypeTimestampNS, lake.TypeTimestampTZ:
 			_, t.unit = grain(id)
 		case lake.TypeTime:
+			t.ofDay = true
 			if t.unit = micro; field.Transform != lake.TransformHour {
 				return t, refused
 			}
@@ -154,6 +156,9 @@ func (t transform) calendar(stored int64, kind pqenc.Kind) (int64, bool) {
 		return 0, false
 	}
 	unit := t.unit
+	if t.ofDay {
+		return stored / (int64(time.Hour) / unit), true // 24:00 is in the hour 24
+	}
 	if unit == nano {
 		stored, unit = stored/micro, micro
 	}
