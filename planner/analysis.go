@@ -54,14 +54,20 @@ type TableRef struct {
 	// for a file.
 	Quoted bool
 	// Bare is set in a place where DuckDB takes a name or a whole query and no
-	// alias: DESCRIBE t, SUMMARIZE t.
-	Bare bool
+	// alias: DESCRIBE t, SUMMARIZE t. Command is then the word that stands before
+	// it: DESCRIBE (also for DESC), SHOW or SUMMARIZE.
+	Bare    bool
+	Command string
+	// Described is set below DESCRIBE and SHOW, which ask for columns: no row of
+	// the table is read.
+	Described bool
 	// Name's place, and that of AT (...); the latter is empty if At is nil.
 	Span   sqltext.Span
 	AtSpan sqltext.Span
 
 	within    int  // number of the SELECT whose FROM it is in
 	candidate bool // found in the tokens: no reference unless the lake has such a table
+	queried   bool // the span begins at the word TABLE: it is a query, TABLE t
 }
 
 // At is a clause AT (VERSION => n) or AT (TIMESTAMP => expression).

@@ -30,7 +30,7 @@ func (p *Plan) Explain() []string {
 		lines = append(lines, "not pruned: "+p.Note)
 	}
 	for i := range p.Reads {
-		if p.Reads[i].Table != nil {
+		if p.Reads[i].Table != nil && !p.Reads[i].Ref.Described {
 			lines = append(lines, p.explainRead(&p.Reads[i])...)
 		}
 	}

@@ -10,18 +10,39 @@ import (
 // and the AT clause of ref, whose alias is known. It reports whether the tokens
 // are what the reference says.
 func placeTable(c *sqltext.Cursor, ref *TableRef) bool {
-	before := c.Pos
-	ref.Bare = c.IsWord(-1, "DESCRIBE") || c.IsWord(-1, "DESC") || c.IsWord(-1, "SHOW") ||
-		c.IsWord(-1, "SUMMARIZE") || c.IsWord(-1, "TABLE")
+	start := c.Offset()
+	if c.IsWord(-1, "TABLE") {
+		word, _ := c.Peek(-1)
+		start, ref.queried = word.Start, true
+		ref.Command = command(c, -2)
+	} else {
+		ref.Command = command(c, -1)
+	}
+	ref.Described = ref.Described || ref.Command == "DESCRIBE" || ref.Command == "SHOW"
+	ref.Bare = ref.Command != ""
 	name, quoted, ok := tableName(c)
 	if !ok || name != ref.Name {
 		return false
 	}
 	ref.Quoted = quoted
-	ref.Span = sqltext.Span{Start: c.Tokens[before].Start, End: c.PrevEnd()}
+	ref.Span = sqltext.Span{Start: start, End: c.PrevEnd()}
 	skipAlias(c, ref)
 	placeAt(c, ref)
 	return true
+}
+
+// command returns the statement whose word stands i places ahead, if it is one
+// that takes the bare name of a table.
+func command(c *sqltext.Cursor, i int) string {
+	for _, word := range [...]string{"DESCRIBE", "SHOW", "SUMMARIZE"} {
+		if c.IsWord(i, word) {
+			return word
+		}
+	}
+	if c.IsWord(i, "DESC") {
+		return "DESCRIBE"
+	}
+	return ""
 }
 
 // tableName consumes name[.name[.name]] and returns the last part.
@@ -108,7 +129,7 @@ func systemView(name string) bool {
 	case "duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_indexes", "duckdb_logs", "duckdb_schemas",
 		"duckdb_tables", "duckdb_types", "duckdb_views", "pragma_database_list",
 		"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema",
-		"pg_am", "pg_attrdef", "pg_attribute", "pg_class", "pg_constraint", "pg_database", "pg_depend", "pg_description",
+		"pg_am", "pg_attrdef", "pg_attribute", "pg_class", "pg_collation", "pg_constraint", "pg_database", "pg_depend", "pg_description",
 		"pg_enum", "pg_index", "pg_indexes", "pg_namespace", "pg_prepared_statements", "pg_proc", "pg_sequence",
 		"pg_sequences", "pg_settings", "pg_tables", "pg_tablespace", "pg_type", "pg_views":
 		return true

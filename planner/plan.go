@@ -119,7 +119,9 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		if r.Files == nil {
 			return nil, lake.Errorf(lake.KindInternal, "no files of table %q at snapshot %d", r.Table.Name, r.Snapshot)
 		}
-		plan.Reads[i].Inlined = r.Files.Inlined
+		if !req.Analysis.Tables[i].Described {
+			plan.Reads[i].Inlined = r.Files.Inlined
+		}
 	}
 	s, err := p.shape(ctx, req, plan)
 	if err != nil {
@@ -135,7 +137,9 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		plan.unprune("the value of " + req.Analysis.UnstableCalls() + " may change until the statement runs")
 	}
 	for i := range plan.Reads {
-		plan.Reads[i].prune(req.Tables[i])
+		if !plan.Reads[i].Ref.Described {
+			plan.Reads[i].prune(req.Tables[i])
+		}
 	}
 	if plan.Native != nil {
 		plan.finishNative()

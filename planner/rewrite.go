@@ -48,6 +48,9 @@ func (a *Analysis) rewriteEdits(replace func(i int, ref TableRef) string) []edit
 				text += " AS " + lake.QuoteIdent(q.aliases[i])
 			}
 		}
+		if ref.queried && !ref.Bare {
+			text = "FROM " + text
+		}
 		edits = append(edits, edit{span: ref.Span, text: text})
 		if ref.At != nil {
 			edits = append(edits, edit{span: ref.AtSpan})

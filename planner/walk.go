@@ -34,6 +34,7 @@ type walker struct {
 	// selects counts the SELECT nodes met; within is the number of the one that
 	// is being visited, 0 outside of all.
 	selects, within int
+	described       bool // below DESCRIBE or SHOW
 }
 
 // walk visits v and all below it. inSelect is set inside a select list, where
@@ -70,6 +71,10 @@ func (w *walker) node(o object, s *scope, inSelect bool) {
 		return
 	case "TABLE_FUNCTION":
 		w.tableFunction(o)
+	case "SHOW_REF":
+		outer := w.described
+		w.described = outer || o.text("show_type") != "SUMMARY"
+		defer func() { w.described = outer }()
 	}
 	switch o.text("class") {
 	case "FUNCTION", "WINDOW":
@@ -103,6 +108,7 @@ func (w *walker) table(o object, s *scope) {
 	ref := TableRef{
 		Catalog: o.text("catalog_name"), Schema: o.text("schema_name"), Name: o.text("table_name"),
 		Alias: o.text("alias"), ColumnAliases: o.texts("column_name_alias"), within: w.within,
+		Described: w.described,
 	}
 	if ref.Alias != "" {
 		w.analysis.names[strings.ToLower(ref.Alias)] = true
