@@ -98,6 +98,26 @@ func FormatStat(t Type, v Value) (string, bool) {
 	}
 }
 
+// nanText is what DuckDB prints for every NaN.
+const nanText = "nan"
+
+// FormatPartition returns the text of a partition value: FormatStat's, and that
+// of NaN, which is a partition value but no bound.
+func FormatPartition(t Type, v Value) (string, bool) {
+	if t.Float() && math.IsNaN(v.Float) {
+		return nanText, true
+	}
+	return FormatStat(t, v)
+}
+
+// ParsePartition is the inverse of FormatPartition.
+func ParsePartition(t Type, text string) (Value, bool) {
+	if t.Float() && text == nanText {
+		return Value{Float: math.NaN()}, true
+	}
+	return ParseStat(t, text)
+}
+
 // Widen returns v, a value of type from, as a value of type to. It reports
 // false unless every value of from is a value of to with the same order, so
 // that bounds stay bounds: a column that was promoted keeps the bounds of its

@@ -407,7 +407,7 @@ func partitionCells(t *lake.Table, f *lake.DataFile, specs []lake.PartitionSpec)
 			}
 			var value any
 			if v := f.PartitionValues[i]; v != nil {
-				if text, ok := lake.FormatStat(expr.TransformType(field, c.Type), *v); ok {
+				if text, ok := lake.FormatPartition(expr.TransformType(field, c.Type), *v); ok {
 					value = text
 				}
 			}

@@ -205,6 +205,35 @@ func testForeignFileStatistics(t *testing.T, l Lake) {
 	require.EqualValues(t, 7, got[2].MappingID)
 }
 
+// testPartitionOfNaN adds files whose partition value has no text as a bound.
+func testPartitionOfNaN(t *testing.T, l Lake) {
+	c := open(t, l, newClock())
+	create := createTable("t")
+	columns, _ := lake.AssignFieldIDs([]lake.Column{
+		{Name: "f", Type: lake.Type{ID: lake.TypeFloat32}, Nullable: true},
+		{Name: "d", Type: lake.Type{ID: lake.TypeFloat64}, Nullable: true},
+	})
+	create.Columns = columns
+	create.Partition = &lake.PartitionSpec{Fields: []lake.PartitionField{
+		{Column: 1, Transform: lake.TransformIdentity}, {Column: 2, Transform: lake.TransformIdentity},
+	}}
+	create.Files = []lake.DataFile{{
+		Path: "main/t/1", Rows: 1, Bytes: 1,
+		PartitionValues: []*lake.Value{{Float: math.NaN()}, {Float: math.Inf(1)}},
+	}}
+	id := commit(t, c, create).Tables[0]
+	require.NoError(t, c.Close())
+	c = open(t, l, newClock())
+	files := liveFiles(t, c, id)
+	require.Len(t, files, 1)
+	require.Len(t, files[0].PartitionValues, 2)
+	require.NotNil(t, files[0].PartitionValues[0], "NULL")
+	require.True(t, math.IsNaN(files[0].PartitionValues[0].Float))
+	require.True(t, math.IsInf(files[0].PartitionValues[1].Float, 1))
+	require.Equal(t, [][]any{{"nan"}, {"inf"}},
+		metadata(t, c, `SELECT partition_value FROM ducklake_file_partition_value ORDER BY partition_key_index`))
+}
+
 func testPartitionedFiles(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	create := createTable("t")

@@ -43,6 +43,7 @@ func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 		"StatisticsOfEveryType":         testStatisticsOfEveryType,
 		"ForeignFileStatistics":         testForeignFileStatistics,
 		"PartitionedFiles":              testPartitionedFiles,
+		"PartitionOfNaN":                testPartitionOfNaN,
 		"Comments":                      testComments,
 		"Options":                       testOptions,
 		"DropAndCreateAgain":            testDropAndCreateAgain,

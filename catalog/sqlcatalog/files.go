@@ -305,7 +305,7 @@ func (l *fileLoader) addPartitionValue(f *lake.DataFile, specs map[lake.Partitio
 		return lake.Errorf(lake.KindCorrupt, "file %d has a value for partition key %d, which does not exist", f.ID, key)
 	}
 	typ, known := l.partitionType(spec.Fields[key], f.Begin)
-	value, ok := lake.ParseStat(typ, text)
+	value, ok := lake.ParsePartition(typ, text)
 	if !known || !ok {
 		// A nil entry would mean NULL: what cannot be read must not be pruned by.
 		f.PartitionID, f.PartitionValues = 0, nil

@@ -114,7 +114,7 @@ func (p *plan) partition(t *lake.Table, leaves map[lake.FieldID]lake.Column, id 
 			if field.Transform == lake.TransformIdentity {
 				typ = leaves[field.Column].Type
 			}
-			formatted, ok := lake.FormatStat(typ, *v)
+			formatted, ok := lake.FormatPartition(typ, *v)
 			if !ok {
 				return nil, lake.Errorf(lake.KindInvalid, "partition value %d has no text as %s", i, typ)
 			}
