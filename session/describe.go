@@ -95,7 +95,7 @@ func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner
 		}
 		register := func() string { return sources.add(ctx, emptySource{columns: columns}) }
 		if tr.Bare {
-			return s.bare(p, tr, register)
+			return s.bare(tr, register)
 		}
 		return register()
 	})
@@ -104,8 +104,8 @@ func (s *Service) bindEmpty(ctx context.Context, p *selectPlan, tables []planner
 
 // bare returns what stands for a table in DESCRIBE t, which the engine's mirror
 // of the lake answers best, and in SUMMARIZE t, which reads its rows.
-func (s *Service) bare(p *selectPlan, ref planner.TableRef, register func() string) string {
-	if ref.At == nil && !strings.EqualFold(firstWord(p.analysis.Statement.Text), "SUMMARIZE") {
+func (s *Service) bare(ref planner.TableRef, register func() string) string {
+	if ref.At == nil && ref.Described {
 		return ""
 	}
 	return "SELECT * FROM " + register()

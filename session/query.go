@@ -86,7 +86,7 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 			return ""
 		}
 		if tr.Bare {
-			return s.bare(p, tr, func() string { return sources.add(ctx, source) })
+			return s.bare(tr, func() string { return sources.add(ctx, source) })
 		}
 		if ref, ok := s.parquetRef(p, i); ok {
 			byDuckDB = append(byDuckDB, i)
