@@ -13,7 +13,7 @@ import (
 // EXPLAIN or CALL; and it runs in a read-only transaction of an instance without
 // access to files (but for the data folder), network, extensions and settings.
 // The functions that a statement may call are checked by the caller, who has
-// its syntax tree, with AllowedTableFunction and DeniedFunction.
+// its syntax tree, with AllowedTableFunction, AllowedSystemView and DeniedFunction.
 
 // AllowedTableFunction reports whether clients may call the table function or
 // table macro of DuckDB with this name, compared without case. Functions that
@@ -27,6 +27,27 @@ func AllowedTableFunction(name string) bool {
 		"duckdb_keywords", "duckdb_schemas", "duckdb_sequences", "duckdb_tables", "duckdb_types", "duckdb_views",
 		"icu_calendar_names", "pg_timezone_names", "pragma_collations", "pragma_show", "pragma_table_info",
 		"pragma_version":
+		return true
+	}
+	return false
+}
+
+// AllowedSystemView reports whether clients may read the view of DuckDB with
+// this schema (as written; empty if not given) and name, compared without case:
+// views that describe the lake. Those that show settings, logs or other
+// clients' statements are not on the list, and neither is any view that a later
+// DuckDB adds.
+func AllowedSystemView(schema, name string) bool {
+	if strings.EqualFold(schema, "information_schema") {
+		return true
+	}
+	switch strings.ToLower(name) {
+	case "duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_indexes", "duckdb_schemas",
+		"duckdb_tables", "duckdb_types", "duckdb_views", "pragma_database_list",
+		"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema",
+		"pg_am", "pg_attrdef", "pg_attribute", "pg_class", "pg_collation", "pg_constraint", "pg_database", "pg_depend",
+		"pg_description", "pg_enum", "pg_index", "pg_indexes", "pg_namespace", "pg_proc", "pg_sequence", "pg_sequences",
+		"pg_tables", "pg_tablespace", "pg_type", "pg_views":
 		return true
 	}
 	return false
@@ -48,6 +69,9 @@ func DeniedFunction(name string) bool {
 
 // AllowedTableFunction is the function of the same name.
 func (*Frontend) AllowedTableFunction(name string) bool { return AllowedTableFunction(name) }
+
+// AllowedSystemView is the function of the same name.
+func (*Frontend) AllowedSystemView(schema, name string) bool { return AllowedSystemView(schema, name) }
 
 // DeniedFunction is the function of the same name.
 func (*Frontend) DeniedFunction(name string) bool { return DeniedFunction(name) }

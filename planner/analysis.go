@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flightlake/flightlake/lake"
@@ -67,6 +68,7 @@ type TableRef struct {
 
 	within    int  // number of the SELECT whose FROM it is in
 	candidate bool // found in the tokens: no reference unless the lake has such a table
+	closed    bool // a view of DuckDB's own that is closed to clients
 	queried   bool // the span begins at the word TABLE: it is a query, TABLE t
 }
 
@@ -120,6 +122,7 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 	case err == nil:
 	case lake.KindOf(err) == lake.KindUnsupported, st.Insert != nil && st.Insert.HasDefault:
 		a.scanTokens()
+		p.closeViews(a)
 		return a, nil
 	default:
 		return nil, err
@@ -139,7 +142,19 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 		return nil, w.err
 	}
 	a.sort()
+	p.closeViews(a)
 	return a, nil
+}
+
+// closeViews marks the references that Resolve refuses unless the lake has such
+// a table.
+func (p *Planner) closeViews(a *Analysis) {
+	for i := range a.Tables {
+		ref := &a.Tables[i]
+		if ref.System || ref.candidate && systemView(strings.ToLower(ref.Name)) {
+			ref.closed = !p.frontend.AllowedSystemView(ref.Schema, ref.Name)
+		}
+	}
 }
 
 // paddedQuery returns the query with blanks in place of what comes before it,

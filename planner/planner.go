@@ -18,6 +18,10 @@ type Frontend interface {
 	// json_serialize_plan(optimize := true) writes it.
 	// Errors: any; the statement is then read unpruned.
 	Optimize(ctx context.Context, sql string, twins []lake.Twin) ([]byte, error)
+
+	// AllowedSystemView reports whether clients may read a view of DuckDB's own;
+	// schema is empty if it is not given.
+	AllowedSystemView(schema, name string) bool
 }
 
 // Planner analyses and plans statements. It is safe for concurrent use if its

@@ -10,8 +10,9 @@ import (
 // are of defaultSchema ("" means main). It returns nil for a reference that is
 // to be left alone: a view of DuckDB's own.
 //
-// Errors: KindNotFound, proposing near names; KindUnsupported for a view; KindForbidden for a name written as a
-// string, which DuckDB would read as a file.
+// Errors: KindNotFound, proposing near names; KindUnsupported for a view; KindForbidden
+// for a name written as a string, which DuckDB would read as a file, and for a
+// view of DuckDB's own that is not on the list of those that are open.
 func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, error) {
 	if t, ok := find(state, defaultSchema, ref); ok {
 		return t, nil
@@ -20,6 +21,8 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 		return nil, lake.Errorf(lake.KindUnsupported, "view %q: reading views is not supported", name)
 	}
 	switch {
+	case ref.closed:
+		return nil, lake.Errorf(lake.KindForbidden, "system view %q is closed to clients", ref.String())
 	case ref.System || ref.Metadata, ref.candidate && !ref.fileLike():
 		return nil, nil //nolint:nilnil // no table is an answer: the reference is not one of the lake
 	case ref.Quoted:
