@@ -115,7 +115,8 @@ func jsonType() arrow.DataType {
 // ColumnsFromArrow returns the columns of a table that holds data of the given
 // schema, without field ids. Dictionaries, views and run-end encodings are
 // held as their values, float16 as float32, durations as intervals, unknown
-// extension types as their storage.
+// extension types as their storage. Nested fields are nullable, as DuckDB's
+// are, but for the keys of maps.
 //
 // Errors: KindUnsupported, naming the column and its type, for a type that
 // cannot be held; KindInvalid for an empty, repeated (without case) or absent name.
@@ -180,7 +181,7 @@ func columnFromArrow(f arrow.Field, path string) (Column, error) {
 		return c, nil
 	case *arrow.MapType:
 		key, item := t.KeyField(), t.ItemField()
-		key.Name, item.Name, key.Nullable = KeyName, ValueName, false
+		key.Name, item.Name = KeyName, ValueName
 		return nestedColumn(c, TypeMap, []arrow.Field{key, item}, path)
 	case arrow.ListLikeType:
 		elem := t.ElemField()
@@ -204,6 +205,9 @@ func nestedColumn(c Column, id TypeID, fields []arrow.Field, path string) (Colum
 	children, err := columnsFromFields(fields, path+".")
 	if err != nil {
 		return Column{}, err
+	}
+	for i := range children {
+		children[i].Nullable = id != TypeMap || i > 0
 	}
 	c.Type.ID, c.Children = id, children
 	return c, nil

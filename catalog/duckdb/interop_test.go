@@ -216,6 +216,38 @@ func TestWeReadWhatTheExtensionWrites(t *testing.T) {
 	require.Equal(t, [][]string{everyInlined(), noValues()}, inlinedText(t, c, "e"))
 }
 
+func TestNestedFieldsThatTheExtensionAddsAreNullable(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	c := openAt(t, path)
+	required := func(name string, id lake.TypeID, children ...lake.Column) lake.Column {
+		return lake.Column{Name: name, Type: lake.Type{ID: id}, Children: children}
+	}
+	columns, _ := lake.AssignFieldIDs([]lake.Column{
+		required("s", lake.TypeStruct, required("x", lake.TypeInt32)),
+		required("m", lake.TypeMap, required(lake.KeyName, lake.TypeInt32), required(lake.ValueName, lake.TypeInt32)),
+	})
+	publish(t, c, partitioned(), catalog.CreateTable{Schema: "main", Name: "ours", Columns: columns, Path: "main/ours/"})
+	created, _ := currentState(t, c).Table("main", "ours")
+	require.NoError(t, c.Close())
+	extension(t, path, "write")
+	c = openAt(t, path)
+
+	reloaded, _ := currentState(t, c).Table("main", "ours")
+	require.Equal(t, created.Columns, reloaded.Columns)
+	ev, _ := currentState(t, c).Table("main", "ev")
+	nested, _ := currentState(t, c).Table("main", "nested")
+	for _, table := range []*lake.Table{created, ev, nested} {
+		for i := range table.Columns {
+			table.Columns[i].Walk(func(parent *lake.Column) {
+				for k, child := range parent.Children {
+					require.Equal(t, parent.Type.ID != lake.TypeMap || k > 0, child.Nullable, "%s.%s.%s", table.Name, parent.Name, child.Name)
+				}
+			})
+		}
+	}
+}
+
 // noValues is a row of table e without a value.
 func noValues() []string {
 	out := make([]string, len(everyInlined()))

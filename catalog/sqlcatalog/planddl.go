@@ -204,7 +204,8 @@ func (p *plan) insertTable(schema *lake.Schema, t *lake.Table, id uuid.UUID) {
 }
 
 // storedColumns returns the columns as they can be read back: a default that
-// is the text NULL becomes an expression, because that text marks no default.
+// is the text NULL becomes an expression, because that text marks no default,
+// and nested fields are nullable but for the keys of maps.
 func storedColumns(columns []lake.Column) []lake.Column {
 	out := cloneColumns(columns)
 	for i := range out {
@@ -212,6 +213,9 @@ func storedColumns(columns []lake.Column) []lake.Column {
 			if c.Default != nil && *c.Default == defaultNull && !c.DefaultIsExpression {
 				quoted := lake.QuoteLiteral(defaultNull)
 				c.Default, c.DefaultIsExpression = &quoted, true
+			}
+			for i := range c.Children {
+				c.Children[i].Nullable = c.Type.ID != lake.TypeMap || i > 0
 			}
 		})
 	}

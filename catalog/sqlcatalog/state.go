@@ -216,7 +216,9 @@ func scanColumn(scan func(...any) error) (columnRow, error) {
 	}
 	r.order, r.parent = order.Int64, lake.FieldID(parent.Int64)
 	r.column.Type = typ
-	r.column.Nullable = nullable.Bool || !nullable.Valid
+	// DuckDB has no nested NOT NULL, but the extension marks fields that it adds
+	// or renames as such.
+	r.column.Nullable = nullable.Bool || !nullable.Valid || r.parent != 0
 	if initial.Valid {
 		r.column.InitialDefault = &initial.String
 	}

@@ -65,6 +65,8 @@ def write(con):
     con.execute("INSERT INTO ev VALUES (3, 'three', {'x': 30, 'y': 'y'}, 8)")
     con.execute("DELETE FROM ev WHERE a = 2")
     con.execute("COMMENT ON TABLE ev IS 'of the extension'")
+    con.execute("CREATE TABLE nested (s STRUCT(x INTEGER))")
+    con.execute("ALTER TABLE nested RENAME COLUMN s.x TO z")
     con.execute("CREATE VIEW w (q, \"r,s\") AS SELECT a, new FROM ev")
     return {}
 
