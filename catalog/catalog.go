@@ -54,9 +54,9 @@ type Catalog interface {
 	// result is returned with Replayed set.
 	//
 	// Errors: the Kind documented at the operation that fails; KindConflict,
-	// naming the other snapshot, if a precondition was broken; KindIndeterminate if the
-	// database did not answer: the staged files must be kept, and the outcome
-	// asked with Outcome.
+	// naming the table and the other snapshot, if a precondition was broken;
+	// KindIndeterminate if the database did not answer: the staged files must
+	// be kept, and the outcome asked with Outcome.
 	Commit(ctx context.Context, c Commit) (Result, error)
 
 	// Outcome returns the result of the Commit with the given token.
@@ -159,8 +159,9 @@ type CreateTable struct {
 	Files     []lake.DataFile
 }
 
-// DropTable drops a table. Errors: KindNotFound; KindConflict if Begin is not 0 and the
-// table's Begin differs.
+// DropTable drops a table. Errors: KindConflict if another commit dropped or
+// replaced the table, or if Begin is not 0 and the table's Begin differs;
+// KindNotFound if no table ever had the ID.
 type DropTable struct {
 	ID    lake.TableID
 	Begin lake.SnapshotID
@@ -169,7 +170,8 @@ type DropTable struct {
 // AddFiles adds data files to a table: an Append. ID, Table, Begin and
 // RowIDStart of the files are assigned. Precondition: the table is live and
 // its Begin is the given one, so that its columns and partitioning are what
-// the writer wrote. Errors: KindConflict.
+// the writer wrote. Errors: KindConflict if it is not; KindNotFound if no
+// table ever had the id.
 type AddFiles struct {
 	Table lake.TableID
 	Begin lake.SnapshotID

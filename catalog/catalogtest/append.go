@@ -75,6 +75,7 @@ func testAppendConflictsWithDDL(t *testing.T, l Lake) {
 	_, err := c.Commit(t.Context(), catalog.Commit{Operations: []catalog.Operation{add}})
 	require.ErrorIs(t, err, lake.ErrConflict)
 	require.ErrorContains(t, err, fmt.Sprintf("snapshot %d", dropped.Snapshot.ID), "the other snapshot is named")
+	require.ErrorContains(t, err, `table "main"."t"`)
 	add.Table = 77
 	commitError(t, c, lake.ErrNotFound, add)
 }

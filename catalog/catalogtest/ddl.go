@@ -1,6 +1,7 @@
 package catalogtest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -94,7 +95,12 @@ func testTableLifeCycle(t *testing.T, l Lake) {
 	require.Equal(t, "dropped_table:1", r.Snapshot.Changes)
 	_, ok := state(t, c).Table("main", "t")
 	require.False(t, ok)
-	commitError(t, c, lake.ErrNotFound, catalog.DropTable{ID: got.ID})
+	_, err := c.Commit(t.Context(), catalog.Commit{Operations: []catalog.Operation{catalog.DropTable{ID: got.ID}}})
+	require.ErrorIs(t, err, lake.ErrConflict, "a name may have another table by now")
+	require.ErrorContains(t, err, fmt.Sprintf(`table "main"."t" was dropped or replaced by snapshot %d`, r.Snapshot.ID))
+	_, err = c.Files(t.Context(), got.ID, 0, r.Snapshot.ID)
+	require.ErrorIs(t, err, lake.ErrNotFound)
+	require.ErrorContains(t, err, `table "main"."t" does not exist in snapshot`)
 }
 
 func testRefusedTables(t *testing.T, l Lake) {

@@ -48,7 +48,11 @@ func (c *Catalog) Files(ctx context.Context, table lake.TableID, after, upTo lak
 		}
 		t, ok := tableByID(state, table)
 		if !ok {
-			return lake.Errorf(lake.KindNotFound, "table %d does not exist in snapshot %d", table, upTo)
+			name, _, err := s.lastName(ctx, table)
+			if err != nil {
+				return err
+			}
+			return lake.Errorf(lake.KindNotFound, "table %s does not exist in snapshot %d", name, upTo)
 		}
 		l := fileLoader{
 			s: s, table: table, after: int64(after), upTo: int64(upTo), dataPath: c.dataPath, tableKey: t.Path,

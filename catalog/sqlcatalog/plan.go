@@ -101,7 +101,7 @@ func (p *plan) apply(ctx context.Context, op catalog.Operation) (lake.TableID, e
 	case catalog.CreateTable:
 		return p.createTable(ctx, op)
 	case catalog.DropTable:
-		return op.ID, p.dropTable(op)
+		return op.ID, p.dropTable(ctx, op)
 	case catalog.AddFiles:
 		return op.Table, p.addFiles(ctx, op)
 	case catalog.SetComment:

@@ -242,10 +242,10 @@ func textOrNull(text *string) any {
 	return *text
 }
 
-func (p *plan) dropTable(op catalog.DropTable) error {
+func (p *plan) dropTable(ctx context.Context, op catalog.DropTable) error {
 	t, ok := tableByID(p.head.state, op.ID)
 	if !ok {
-		return lake.Errorf(lake.KindNotFound, "table %d does not exist", op.ID)
+		return p.missingTable(ctx, op.ID)
 	}
 	if p.created[op.ID] {
 		return lake.Errorf(lake.KindInvalid, "table %q.%q is created and dropped by one commit", t.Schema, t.Name)

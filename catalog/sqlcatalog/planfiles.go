@@ -23,20 +23,32 @@ func (p *plan) addFiles(ctx context.Context, op catalog.AddFiles) error {
 }
 
 // missingTable says why a table is not live. Errors: KindConflict, naming the
-// snapshot that dropped it; KindNotFound if it never was.
+// table and the snapshot that dropped it; KindNotFound if it never was.
 func (p *plan) missingTable(ctx context.Context, id lake.TableID) error {
-	var dropped int64
-	found, err := p.s.one(ctx, `SELECT coalesce(max(end_snapshot), 0) FROM ducklake_table WHERE table_id = ? HAVING count(*) > 0`,
-		[]any{int64(id)}, &dropped)
+	name, dropped, err := p.s.lastName(ctx, id)
 	switch {
 	case err != nil:
 		return err
-	case !found:
-		return lake.Errorf(lake.KindNotFound, "table %d does not exist", id)
 	case dropped == 0:
-		return lake.Errorf(lake.KindConflict, "table %d is dropped by a concurrent commit", id)
+		return lake.Errorf(lake.KindConflict, "table %s is dropped by a concurrent commit", name)
 	}
-	return lake.Errorf(lake.KindConflict, "table %d was dropped by snapshot %d", id, dropped)
+	return lake.Errorf(lake.KindConflict, "table %s was dropped or replaced by snapshot %d", name, dropped)
+}
+
+// lastName returns the quoted name that a table has or last had, and the
+// snapshot that dropped it, 0 if none did. Errors: KindNotFound if it never was.
+func (s *session) lastName(ctx context.Context, id lake.TableID) (string, lake.SnapshotID, error) {
+	var (
+		schema, table string
+		dropped       lake.SnapshotID
+	)
+	found, err := s.one(ctx, `SELECT s.schema_name, t.table_name, coalesce(t.end_snapshot, 0)
+		FROM ducklake_table t JOIN ducklake_schema s ON s.schema_id = t.schema_id WHERE t.table_id = ?
+		ORDER BY t.begin_snapshot DESC, s.begin_snapshot DESC LIMIT 1`, []any{int64(id)}, &schema, &table, &dropped)
+	if err == nil && !found {
+		err = lake.Errorf(lake.KindNotFound, "no table has the id %d", id)
+	}
+	return quoteName(schema) + "." + quoteName(table), dropped, err
 }
 
 // addFilesTo adds files to a table of the plan's state.
