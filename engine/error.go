@@ -55,6 +55,7 @@ func newError(message string) error {
 	if at := strings.Index(e.Message, "\n\nLINE "); at >= 0 {
 		e.Message, e.Excerpt = e.Message[:at], e.Message[at+2:]
 	}
+	e.clean()
 	return &lake.Error{Kind: e.kind(), Err: e}
 }
 
@@ -92,6 +93,8 @@ func (e *SQLError) kind() lake.Kind {
 // not parse or bind. jsonType is the error_type of json_serialize_*.
 func newPositionError(jsonType, message, sql string, offset int) error {
 	e := &SQLError{Type: titleOf(jsonType) + " Error", Message: message, Offset: -1}
+	e.clean()
+	message = e.Message
 	kind := e.kind()
 	if offset >= 0 && offset <= len(sql) {
 		e.Offset = offset

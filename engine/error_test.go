@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,4 +112,48 @@ func TestResultsStreamInsteadOfMaterialising(t *testing.T) {
 		require.True(t, r.Next())
 	}
 	require.NoError(t, r.Err())
+}
+
+func TestErrorsAdviseNothingThatClientsCannotDo(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{MemoryLimitBytes: 64 << 20})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	f, err := engine.NewFrontend(engine.FrontendOptions{})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	deep := "SELECT 1" + strings.Repeat(" + 1", 3000)
+	tests := []struct{ sql, want string }{
+		{"SELECT st_point(1, 2)", "Scalar Function with name st_point does not exist!"},
+		{"SELECT excel_text(1, 'a')", "Scalar Function with name excel_text does not exist!"},
+		{"SELECT 1::INET", "Type with name INET does not exist!"},
+		{deep, "Max expression depth limit of 1000 exceeded"},
+		{"SELECT list(md5(range::VARCHAR)) FROM range(100000000)", "allocate"},
+		{"SELECT (SELECT a FROM (VALUES (1), (2)) v(a))", "More than one row returned by a subquery"},
+		{"SELECT error('Use SET and LOAD')", "Use SET and LOAD"},
+		{"SELECT * FROM '/etc/flightlake/hidden.csv'", "hidden.csv"},
+	}
+	for _, tt := range tests {
+		_, err := query(t.Context(), x, engine.Query{SQL: tt.sql})
+		require.ErrorContains(t, err, tt.want, tt.sql)
+		if strings.Contains(tt.sql, "error(") {
+			continue
+		}
+		for _, advice := range []string{"SET ", "LOAD", "INSTALL", "extension", "threads", "/etc/"} {
+			message, _, _ := strings.Cut(err.Error(), "\n\nLINE") // the client's own text
+			require.NotContains(t, message, advice, tt.sql)
+		}
+	}
+	_, err = f.Parse(t.Context(), deep)
+	require.ErrorContains(t, err, "Max expression depth")
+	require.NotContains(t, err.Error(), "SET ")
+}
+
+func TestErrorsShowNoCallThatStandsForATable(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	for _, sql := range []string{"SELECT nope FROM flightlake_scan('0a1b')", "SELECT a + FROM flightlake_scan('0a1b') AS t"} {
+		_, err := x.Describe(t.Context(), sql, "")
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "flightlake_scan('")
+	}
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
+// parquetFunction reads Parquet files.
+const parquetFunction = "read_parquet"
+
 // ParquetRef returns the SQL text that reads local Parquet files, to be put
 // into FROM. The files must lie in Options.AllowedDirs, and there must be at
 // least one. See CanReadParquet.
@@ -18,7 +21,7 @@ import (
 // long), so that this is the second choice.
 func ParquetRef(files []string, columns []lake.Column, current bool) string {
 	var b strings.Builder
-	b.WriteString("read_parquet([")
+	b.WriteString(parquetFunction + "([")
 	for i, f := range files {
 		if i > 0 {
 			b.WriteString(", ")

@@ -163,6 +163,7 @@ func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
 		clean.Message = strings.ReplaceAll(clean.Message, strings.TrimSuffix(dir, "/")+"/", "")
 		clean.Excerpt = strings.ReplaceAll(clean.Excerpt, strings.TrimSuffix(dir, "/")+"/", "")
 	}
+	clean.hideFiles()
 	kind := lake.KindOf(err)
 	if (kind == lake.KindInvalid || kind == lake.KindInternal) && fileError(e.Message) || e.Type == "IO Error" && missingFile(e.Message) {
 		kind = lake.KindCorrupt
