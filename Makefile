@@ -21,9 +21,9 @@ JDBC  := $(CACHE)/jdbc/flight-sql-jdbc-driver-$(JDBC_VERSION).jar
 MAVEN_COPY   := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 
 SF         ?= 1
-TEST_SF    ?= 0.1
+TEST_SF    ?= 1
 KILLS      ?= 50
-TEST_KILLS ?= 8
+TEST_KILLS ?= 12
 FUZZ_TIME  ?= 10s
 GO_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./...)
 
