@@ -46,6 +46,7 @@ type Catalog interface {
 	// reader's schema is lake.ArrowSchema of table.Columns; columns that the
 	// inlined table does not have hold their initial default. The caller
 	// releases the reader.
+	// Errors: KindUnsupported, naming the column, for variant and geometry.
 	InlinedRows(ctx context.Context, table *lake.Table, inlined string, id lake.SnapshotID) (array.RecordReader, error)
 
 	// Commit publishes one Snapshot that holds all operations of c, or nothing.

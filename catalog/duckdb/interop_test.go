@@ -207,6 +207,11 @@ func TestWeReadWhatTheExtensionWrites(t *testing.T) {
 	require.Equal(t, [][]string{
 		{"1", "one", `{"x":10,"y":null}`, "7"}, {"3", "three", `{"x":30,"y":"y"}`, "8"},
 	}, inlinedText(t, c, "ev"))
+	table, files = filesOf(t, c, "va")
+	require.Len(t, files.Inlined, 1)
+	_, err := c.InlinedRows(t.Context(), table, files.Inlined[0].Name, 1<<30)
+	require.ErrorIs(t, err, lake.ErrUnsupported)
+	require.ErrorContains(t, err, `column "x" holds VARIANT`)
 	state := currentState(t, c)
 	schema, _ := state.Schema("main")
 	require.Len(t, schema.Views, 1)

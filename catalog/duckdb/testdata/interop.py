@@ -67,6 +67,8 @@ def write(con):
     con.execute("COMMENT ON TABLE ev IS 'of the extension'")
     con.execute("CREATE TABLE nested (s STRUCT(x INTEGER))")
     con.execute("ALTER TABLE nested RENAME COLUMN s.x TO z")
+    con.execute("CREATE TABLE va (i INTEGER, x VARIANT)")
+    con.execute("INSERT INTO va VALUES (1, 2::VARIANT)")
     con.execute("CREATE VIEW w (q, \"r,s\") AS SELECT a, new FROM ev")
     return {}
 
