@@ -154,7 +154,34 @@ func (c *connection) define(createTableSQL string) ([]lake.Column, error) {
 	return columns, nil
 }
 
-// checkConstraints refuses what is more than NOT NULL. name is quoted; ddl is
+// collatedColumn returns the first column with COLLATE, as ddl writes it, or "".
+// DuckDB writes defaults in parentheses and quotes a column of that name, so
+// that the word stands alone only where it belongs to a column.
+func collatedColumn(ddl string) string {
+	const word = " COLLATE "
+	depth, start := 0, 0
+	for i := 0; i < len(ddl); i++ {
+		switch b := ddl[i]; {
+		case b == '\'' || b == '"': // a doubled quote ends and begins again
+			i += 1 + max(0, strings.IndexByte(ddl[i+1:], b))
+		case b == '(':
+			if depth++; depth == 1 {
+				start = i + 1
+			}
+		case b == ')':
+			depth--
+		case depth != 1:
+		case b == ',':
+			start = i + 1
+		case strings.HasPrefix(ddl[i:], word):
+			name, _, _ := strings.Cut(strings.TrimSpace(ddl[start:i]), " VARCHAR")
+			return name
+		}
+	}
+	return ""
+}
+
+// checkConstraints refuses what is more than NOT NULL and a type. name is quoted; ddl is
 // how DuckDB writes the table.
 func (c *connection) checkConstraints(name, ddl string) error {
 	rows, err := c.texts("SELECT constraint_type, array_to_string(constraint_column_names, ', ') FROM duckdb_constraints() " +
@@ -164,6 +191,10 @@ func (c *connection) checkConstraints(name, ddl string) error {
 	}
 	if len(rows) > 0 {
 		return lake.Errorf(lake.KindUnsupported, "%s (%s): of constraints, a table holds NOT NULL only", rows[0][0], rows[0][1])
+	}
+	if column := collatedColumn(ddl); column != "" {
+		return lake.Errorf(lake.KindUnsupported, "column %s: a table cannot hold a collation; "+
+			"write COLLATE in queries instead", column)
 	}
 	if !strings.Contains(strings.ToUpper(ddl), "GENERATED ALWAYS") {
 		return nil

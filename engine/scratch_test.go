@@ -63,6 +63,8 @@ func TestTableDefinitionRefusesByNameWhatATableCannotHold(t *testing.T) {
 		{"CREATE TABLE t (a INTEGER UNIQUE)", "UNIQUE"},
 		{"CREATE TABLE t (a INTEGER, CHECK (a > 0))", "CHECK"},
 		{"CREATE TABLE t (a INTEGER, b INTEGER GENERATED ALWAYS AS (a + 1))", "generated"},
+		{"CREATE TABLE t (a INTEGER, \"b c\" VARCHAR COLLATE nocase)", `"b c": a table cannot hold a collation`},
+		{"CREATE TABLE t (d DECIMAL(4, 1), e VARCHAR NOT NULL COLLATE C DEFAULT 'it''s')", "column e: a table cannot hold a collation"},
 		{"CREATE VIEW v AS SELECT 1", "does not define a table"},
 		{"DROP TABLE t", ""},
 	}
@@ -76,6 +78,8 @@ func TestTableDefinitionRefusesByNameWhatATableCannotHold(t *testing.T) {
 	}
 	_, err := x.TableDefinition(t.Context(), "CREATE TABLE t (a INTEGER,, b INTEGER)")
 	require.ErrorIs(t, err, lake.ErrInvalid)
+	_, err = x.TableDefinition(t.Context(), `CREATE TABLE t ("collate" INTEGER, " COLLATE " VARCHAR DEFAULT ' COLLATE x', b VARCHAR DEFAULT ('a' COLLATE nocase))`)
+	require.NoError(t, err, "the word is no clause of a column")
 }
 
 func insertColumns(t *testing.T, x *engine.Executor) []lake.Column {
