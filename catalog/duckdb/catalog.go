@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ const (
 	// attachedName is the name of the file's database in DuckDB: that under
 	// which the ducklake extension shows the tables of a lake named lake.
 	attachedName = "__ducklake_metadata_lake"
+	checkpoint   = "CHECKPOINT " + attachedName
 )
 
 // Options configure Open.
@@ -86,6 +88,31 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 			err = errors.Join(err, c.lock.release())
 		}
 	}()
+	logged := hasLog(o.Path)
+	db, err := c.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if logged {
+		// A process that was killed left its log, which every start replays.
+		if _, checkpointErr := db.ExecContext(ctx, checkpoint); checkpointErr != nil {
+			// DuckDB is unusable after some failures, such as of a full disk.
+			_ = c.Catalog.Close()
+			if _, err = c.open(ctx, o); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.Path != "" {
+		if err := syncFolder(filepath.Dir(o.Path)); err != nil {
+			return nil, errors.Join(err, c.Catalog.Close())
+		}
+	}
+	return c, nil
+}
+
+// open sets c.Catalog and returns its database.
+func (c *Catalog) open(ctx context.Context, o Options) (*sql.DB, error) {
 	db, err := openDatabase(ctx, o)
 	if err != nil {
 		return nil, err
@@ -94,17 +121,18 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 	c.Catalog, err = sqlcatalog.Open(ctx, db, dialect(), sqlcatalog.Options{
 		DataPath: o.DataPath, Clock: o.Clock, Log: o.Logger,
 		// What this does not write stays in the log, which the next Open replays.
-		BeforeCloseFunc: func() { _, _ = db.ExecContext(base, "CHECKPOINT "+attachedName) },
+		BeforeCloseFunc: func() { _, _ = db.ExecContext(base, checkpoint) },
 	})
-	if err != nil {
-		return nil, err
+	return db, err
+}
+
+// hasLog reports whether a catalog has a write-ahead log that is not empty.
+func hasLog(path string) bool {
+	if path == "" {
+		return false
 	}
-	if o.Path != "" {
-		if err := syncFolder(filepath.Dir(o.Path)); err != nil {
-			return nil, errors.Join(err, c.Catalog.Close())
-		}
-	}
-	return c, nil
+	info, err := os.Stat(path + ".wal")
+	return err == nil && info.Size() > 0
 }
 
 // Close writes the log back into the file, closes it and releases its lock.

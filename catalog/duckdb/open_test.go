@@ -93,6 +93,21 @@ func TestSecondServerIsToldWhoHoldsTheLake(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+func TestLogOfAKilledServerIsWrittenBack(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	_, end := holdElsewhere(t, "server", path)
+	end() // without closing
+	info, err := os.Stat(path + ".wal")
+	require.NoError(t, err)
+	require.NotZero(t, info.Size())
+	c := openAt(t, path)
+	if info, err = os.Stat(path + ".wal"); err == nil {
+		require.Zero(t, info.Size())
+	}
+	publish(t, c, partitioned())
+}
+
 func TestSecondOpenOfOneProcessIsRefused(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
