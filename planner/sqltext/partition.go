@@ -107,7 +107,8 @@ func ResolvePartition(keys []PartitionKey, columns []lake.Column) ([]lake.Partit
 // and the bucket hash of Iceberg, which is not defined for floats and booleans.
 func transformFits(t lake.Transform, typ lake.Type) bool {
 	switch typ.ID {
-	case lake.TypeInvalid, lake.TypeList, lake.TypeStruct, lake.TypeMap, lake.TypeVariant, lake.TypeGeometry, lake.TypeInterval:
+	case lake.TypeInvalid, lake.TypeList, lake.TypeStruct, lake.TypeMap, lake.TypeVariant, lake.TypeGeometry, lake.TypeInterval,
+		lake.TypeTimeTZ: // its values have no text for the catalog, nor a hash
 		return false
 	default:
 	}

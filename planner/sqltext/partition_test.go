@@ -18,6 +18,7 @@ func TestResolvePartition(t *testing.T) {
 		{ID: 4, Name: "f", Type: lake.Type{ID: lake.TypeFloat64}},
 		{ID: 5, Name: "l", Type: lake.Type{ID: lake.TypeList}, Children: []lake.Column{{ID: 6, Name: "element", Type: lake.Type{ID: lake.TypeInt32}}}},
 		{ID: 7, Name: "iv", Type: lake.Type{ID: lake.TypeInterval}},
+		{ID: 8, Name: "tz", Type: lake.Type{ID: lake.TypeTimeTZ}},
 	}
 	key := func(column string, t lake.Transform, buckets int32) sqltext.PartitionKey {
 		return sqltext.PartitionKey{Column: column, Transform: t, Buckets: buckets}
@@ -41,6 +42,8 @@ func TestResolvePartition(t *testing.T) {
 		"no such column":        {key("nope", lake.TransformIdentity, 0), lake.ErrNotFound, `no column "nope"`},
 		"a nested column":       {key("l", lake.TransformIdentity, 0), lake.ErrInvalid, `"l" of type INTEGER[]`},
 		"an interval":           {key("iv", lake.TransformIdentity, 0), lake.ErrInvalid, "iv"},
+		"a time with a zone":    {key("tz", lake.TransformIdentity, 0), lake.ErrInvalid, "tz"},
+		"its bucket":            {key("tz", lake.TransformBucket, 4), lake.ErrInvalid, "tz"},
 		"the year of a text":    {key("region", lake.TransformYear, 0), lake.ErrInvalid, "year does not fit"},
 		"the hour of a date":    {key("d", lake.TransformHour, 0), lake.ErrInvalid, "hour does not fit"},
 		"the bucket of a float": {key("f", lake.TransformBucket, 4), lake.ErrInvalid, "bucket does not fit"},
