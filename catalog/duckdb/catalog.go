@@ -123,7 +123,7 @@ func (c *Catalog) open(ctx context.Context, o Options) (*sql.DB, error) {
 		// What this does not write stays in the log, which the next Open replays.
 		BeforeCloseFunc: func() { _, _ = db.ExecContext(base, checkpoint) },
 	})
-	return db, err
+	return db, damaged(o.Path, err)
 }
 
 // hasLog reports whether a catalog has a write-ahead log that is not empty.
@@ -194,14 +194,38 @@ func attach(ctx context.Context, connector *duckdbgo.Connector, path string) err
 }
 
 func attachError(path string, err error) error {
-	kind := lake.KindState
-	if e, ok := errors.AsType[*duckdbgo.Error](err); ok {
-		switch e.Type { //nolint:exhaustive // the rest is a state of the file
-		case duckdbgo.ErrorTypeSerialization, duckdbgo.ErrorTypeFatal, duckdbgo.ErrorTypeInternal:
-			kind = lake.KindCorrupt
-		}
+	if e, ok := errors.AsType[*duckdbgo.Error](err); ok && (e.Type != duckdbgo.ErrorTypeIO || unreadable(e)) {
+		err = damaged(path, err)
 	}
-	return lake.Errorf(kind, "open catalog %s: %s", path, strings.TrimSpace(err.Error()))
+	if lake.KindOf(err) == lake.KindCorrupt {
+		return err
+	}
+	return lake.Errorf(lake.KindState, "open catalog %s: %s", path, strings.TrimSpace(err.Error()))
+}
+
+// damaged names the file, and not the statement that met it, if err says that
+// DuckDB cannot read its tables.
+func damaged(path string, err error) error {
+	e, ok := errors.AsType[*duckdbgo.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Type { //nolint:exhaustive // the rest is no state of the file
+	case duckdbgo.ErrorTypeIO, duckdbgo.ErrorTypeFatal, duckdbgo.ErrorTypeInternal, duckdbgo.ErrorTypeSerialization:
+	default:
+		return err
+	}
+	if strings.Contains(e.Msg, "No space left") {
+		return err
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(e.Msg), "\n")
+	return lake.Errorf(lake.KindCorrupt, "catalog %s is damaged: %s", path, first)
+}
+
+// unreadable reports whether an error of DuckDB's input is one of the file's
+// content. It has no code of its own.
+func unreadable(e *duckdbgo.Error) bool {
+	return strings.Contains(e.Msg, "Corrupt database file") || strings.Contains(e.Msg, "enough bytes")
 }
 
 // attached connects to the attached database.
