@@ -101,7 +101,8 @@ func (r TableRef) String() string {
 // Analyze classifies a statement and finds what its query names. For a
 // statement without a query the lists are empty.
 //
-// Errors: those of sqltext.Classify and Frontend.Parse.
+// Errors: those of sqltext.Classify and Frontend.Parse; KindExhausted for calls
+// that would build more than ConstantElementsMax from constants.
 func (p *Planner) Analyze(ctx context.Context, sql string) (*Analysis, error) {
 	st, err := sqltext.Classify(sql)
 	if err != nil {

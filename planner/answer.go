@@ -24,7 +24,7 @@ func (a *Answer) Batch(mem memory.Allocator) arrow.RecordBatch {
 	b := array.NewRecordBuilder(mem, lake.ArrowSchema(a.Columns))
 	defer b.Release()
 	for i, v := range a.Values {
-		appendValue(b.Field(i), a.Columns[i].Type, v)
+		appendValue(b.Field(i), v)
 	}
 	return b.NewRecordBatch()
 }

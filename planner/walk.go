@@ -35,6 +35,7 @@ type walker struct {
 	// is being visited, 0 outside of all.
 	selects, within int
 	described       bool // below DESCRIBE or SHOW
+	oversize        oversize
 }
 
 // walk visits v and all below it. inSelect is set inside a select list, where
@@ -79,12 +80,17 @@ func (w *walker) node(o object, s *scope, inSelect bool) {
 	switch o.text("class") {
 	case "FUNCTION", "WINDOW":
 		w.function(o, inSelect)
+		if err := w.oversize.add(o); err != nil && w.err == nil {
+			w.err = err
+		}
 	case "COLUMN_REF":
 		w.column(o, inSelect)
 	}
 	for key, child := range o {
 		switch key {
 		case "cte_map":
+		case "function": // of a TABLE_FUNCTION: its rows stream
+			w.callInFrom(asObject(child), s, inSelect)
 		case "select_list":
 			w.walk(child, s, true)
 		default:
@@ -149,6 +155,14 @@ func (w *walker) cursor(o object) (*sqltext.Cursor, bool) {
 		return nil, false
 	}
 	return &sqltext.Cursor{Text: w.analysis.Statement.Text, Tokens: w.tokens, Pos: i}, true
+}
+
+// callInFrom visits the call of a table function.
+func (w *walker) callInFrom(o object, s *scope, inSelect bool) {
+	w.function(o, inSelect)
+	for _, child := range o {
+		w.walk(child, s, inSelect)
+	}
 }
 
 func (w *walker) tableFunction(o object) {
