@@ -19,40 +19,8 @@ const (
 	secondsPerDay  = 86_400
 	nanosPerHour   = 3_600 * nanosPerSecond
 
-	daysPerEra   = 146_097 // days of 400 years
-	epochShift   = 719_468 // days from 0000-03-01 to 1970-01-01
 	yearCountMax = 1 << 23 // beyond every year that a 32-bit date can name
 )
-
-// daysFromCivil returns the days from 1970-01-01 to the date. It counts years
-// from March, so that the leap day is the last of the year.
-func daysFromCivil(year, month, day int64) int64 {
-	if month <= 2 {
-		year--
-	}
-	era := floorDiv(year, 400)
-	yearOfEra := year - era*400
-	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
-	dayOfEra := yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear
-	return era*daysPerEra + dayOfEra - epochShift
-}
-
-// civilFromDays is the inverse of daysFromCivil.
-func civilFromDays(days int64) (year, month, day int64) {
-	days += epochShift
-	era := floorDiv(days, daysPerEra)
-	dayOfEra := days - era*daysPerEra
-	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/(daysPerEra-1)) / 365
-	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
-	shifted := (5*dayOfYear + 2) / 153
-	day = dayOfYear - (153*shifted+2)/5 + 1
-	month = (shifted+2)%12 + 1
-	year = yearOfEra + era*400
-	if month <= 2 {
-		year++
-	}
-	return year, month, day
-}
 
 // floorDiv rounds towards minus infinity, as moments before 1970 need.
 func floorDiv(a, b int64) int64 {
@@ -102,7 +70,7 @@ func civilOf(t lake.Type, v lake.Value) (civil, bool) {
 		nanos = (v.Int - days*units*secondsPerDay) * (nanosPerSecond / units)
 	}
 	c := civil{nanos: nanos}
-	c.year, c.month, c.day = civilFromDays(days)
+	c.year, c.month, c.day = lake.CivilFromDays(days)
 	return c, true
 }
 

@@ -6,10 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/flightlake/flightlake/expr"
@@ -176,56 +173,11 @@ func buildArray(mem memory.Allocator, c lake.Column, values []*lake.Value) arrow
 	for _, v := range values {
 		if v == nil {
 			b.AppendNull()
-		} else {
-			appendValue(b, *v)
+		} else if err := lake.AppendValue(b, *v); err != nil {
+			panic(err)
 		}
 	}
 	return b.NewArray()
-}
-
-func appendValue(b array.Builder, v lake.Value) {
-	switch b := b.(type) {
-	case *array.BooleanBuilder:
-		b.Append(v.Int != 0)
-	case *array.Int8Builder:
-		b.Append(int8(v.Int))
-	case *array.Int16Builder:
-		b.Append(int16(v.Int))
-	case *array.Int32Builder:
-		b.Append(int32(v.Int))
-	case *array.Int64Builder:
-		b.Append(v.Int)
-	case *array.Uint8Builder:
-		b.Append(uint8(v.Uint))
-	case *array.Uint16Builder:
-		b.Append(uint16(v.Uint))
-	case *array.Uint32Builder:
-		b.Append(uint32(v.Uint))
-	case *array.Uint64Builder:
-		b.Append(v.Uint)
-	case *array.Float32Builder:
-		b.Append(float32(v.Float))
-	case *array.Float64Builder:
-		b.Append(v.Float)
-	case *array.Date32Builder:
-		b.Append(arrow.Date32(v.Int))
-	case *array.Time64Builder:
-		b.Append(arrow.Time64(v.Int))
-	case *array.TimestampBuilder:
-		b.Append(arrow.Timestamp(v.Int))
-	case *array.Decimal128Builder:
-		b.Append(decimal128.New(v.Int, v.Uint))
-	case *array.StringBuilder:
-		b.Append(v.Bytes)
-	case *array.BinaryBuilder:
-		b.Append([]byte(v.Bytes))
-	case *extensions.UUIDBuilder:
-		b.Append(uuid.UUID([]byte(v.Bytes)))
-	case *array.ExtensionBuilder:
-		appendValue(b.StorageBuilder(), v)
-	default:
-		panic("no builder for " + b.Type().String())
-	}
 }
 
 // statsOf computes exact statistics.

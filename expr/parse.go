@@ -180,8 +180,8 @@ func parseMoment(t lake.Type, text string) (lake.Value, bool) {
 	if bc {
 		ymd[0] = 1 - ymd[0]
 	}
-	days := daysFromCivil(ymd[0], ymd[1], ymd[2])
-	if y, m, d := civilFromDays(days); y != ymd[0] || m != ymd[1] || d != ymd[2] {
+	days := lake.DaysFromCivil(ymd[0], ymd[1], ymd[2])
+	if y, m, d := lake.CivilFromDays(days); y != ymd[0] || m != ymd[1] || d != ymd[2] {
 		return lake.Value{}, false
 	}
 	if !timed || t.ID == lake.TypeDate {

@@ -148,11 +148,11 @@ func (c *calendar) bounds() (first, last *lake.Value) {
 	if c.year == nil || *c.year < -yearCountMax || *c.year > yearCountMax {
 		return nil, nil
 	}
-	from, to := daysFromCivil(*c.year, 1, 1), daysFromCivil(*c.year+1, 1, 1)
+	from, to := lake.DaysFromCivil(*c.year, 1, 1), lake.DaysFromCivil(*c.year+1, 1, 1)
 	fromNanos, toNanos := int64(0), int64(0)
 	if c.month != nil && *c.month >= 1 && *c.month <= 12 {
-		from = daysFromCivil(*c.year, *c.month, 1)
-		to = daysFromCivil(*c.year+*c.month/12, *c.month%12+1, 1)
+		from = lake.DaysFromCivil(*c.year, *c.month, 1)
+		to = lake.DaysFromCivil(*c.year+*c.month/12, *c.month%12+1, 1)
 		if c.day != nil && *c.day >= 1 && *c.day <= to-from {
 			from += *c.day - 1
 			to = from + 1

@@ -163,7 +163,7 @@ func cutDate(text string) (days int64, rest string, ok bool) {
 	if month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month) {
 		return 0, "", false
 	}
-	days = daysFromCivil(year, month, day)
+	days = DaysFromCivil(year, month, day)
 	return days, rest, days >= dateDaysMin && days <= dateDaysMax
 }
 
@@ -246,7 +246,7 @@ func parseNumber(text string) (int64, bool) {
 }
 
 func appendDate(dst []byte, days int64) []byte {
-	year, month, day := civilFromDays(days)
+	year, month, day := CivilFromDays(days)
 	suffix := ""
 	if year < 1 {
 		year, suffix = 1-year, beforeChrist
@@ -282,10 +282,10 @@ func appendPadded(dst []byte, n int64, width int) []byte {
 	return append(dst, text...)
 }
 
-// daysFromCivil counts the days from 1970-01-01 to a date of the proleptic
+// DaysFromCivil counts the days from 1970-01-01 to a date of the proleptic
 // Gregorian calendar; year 0 is 1 BC. Years are counted from March so that the
 // leap day ends them.
-func daysFromCivil(year, month, day int64) int64 {
+func DaysFromCivil(year, month, day int64) int64 {
 	if month <= 2 {
 		year--
 	}
@@ -296,7 +296,8 @@ func daysFromCivil(year, month, day int64) int64 {
 	return cycle*daysPer400Years + dayOfCycle - daysToEpoch
 }
 
-func civilFromDays(days int64) (year, month, day int64) {
+// CivilFromDays is the inverse of DaysFromCivil.
+func CivilFromDays(days int64) (year, month, day int64) {
 	days += daysToEpoch
 	cycle := floorDiv(days, daysPer400Years)
 	dayOfCycle := days - cycle*daysPer400Years
@@ -317,7 +318,7 @@ func daysInMonth(year, month int64) int64 {
 	if next == 13 {
 		return 31
 	}
-	return daysFromCivil(year, next, 1) - daysFromCivil(year, month, 1)
+	return DaysFromCivil(year, next, 1) - DaysFromCivil(year, month, 1)
 }
 
 func floorDiv(a, b int64) int64 {

@@ -218,7 +218,7 @@ func defaultArray(mem memory.Allocator, c *lake.Column, n int) (arrow.Array, err
 	defer b.Release()
 	b.Reserve(n)
 	for range n {
-		if err := appendValue(b, v); err != nil {
+		if err := lake.AppendValue(b, v); err != nil {
 			return nil, err
 		}
 	}
