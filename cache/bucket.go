@@ -49,9 +49,9 @@ type Bucket struct {
 	tailBytes int64
 	tails     *Cache[tailKey, *tail]
 	seed      maphash.Seed
-	// deletes counts the objects deleted. A Reader that was opened before the
-	// counter of its key moved caches nothing, so that the end of a deleted
-	// object cannot come back.
+	// deletes counts the objects deleted or forgotten. A Reader that was opened
+	// before the counter of its key moved caches nothing, so that the end of a
+	// deleted object cannot come back.
 	deletes [epochs]atomic.Uint64
 }
 
@@ -113,11 +113,17 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 // Delete implements objstore.Bucket.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	err := b.inner.Delete(ctx, key)
-	// Whatever err is: the object may be gone. The order matters, see stale.
+	b.Forget(key) // whatever err is: the object may be gone
+	return err
+}
+
+// Forget drops what is kept of an object, for a caller that could not make
+// sense of it: the store may have it right by the next read.
+func (b *Bucket) Forget(key string) {
+	// The order matters, see stale.
 	b.epoch(key).Add(1)
 	b.tails.Remove(tailKey{object: key})
 	b.tails.Remove(tailKey{object: key, footer: true})
-	return err
 }
 
 // List implements objstore.Bucket.

@@ -42,6 +42,7 @@ type file struct {
 	once    sync.Once
 	err     error
 	reader  objstore.Reader
+	bytes   int64 // of the object
 	meta    *metadata.FileMetaData
 	layout  *layout
 	starts  []int64 // position in the file of the first row of each row group
@@ -105,6 +106,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 	if f.reader, f.meta, err = f.scanner.openParquet(ctx, df); err != nil {
 		return err
 	}
+	f.bytes = f.reader.Size()
 	if df.Rows != lake.Unknown && df.Rows != f.meta.NumRows {
 		return lake.Errorf(lake.KindCorrupt, "the file has %d rows, the catalog says %d", f.meta.NumRows, df.Rows)
 	}

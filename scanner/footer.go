@@ -26,7 +26,8 @@ func (f *Footer) Bytes() int64 {
 
 // Footers keeps footers between scans: decoding a large one costs as much as
 // reading a column of a row group. Get returns the footer of key, by load if
-// it is not kept. It is safe for concurrent use.
+// it is not kept. It is safe for concurrent use. One that has a method
+// Remove(FooterKey) is told to forget the footers of files that did not decode.
 type Footers interface {
 	Get(ctx context.Context, key FooterKey, load func(context.Context) (*Footer, error)) (*Footer, error)
 }
@@ -36,6 +37,17 @@ func (s *Scanner) WithFooters(footers Footers) *Scanner {
 	out := *s
 	out.footers = footers
 	return &out
+}
+
+// forget makes caches drop what they hold of an object that did not decode: it
+// may have been damaged on the way, or be repaired by the next scan.
+func (s *Scanner) forget(key FooterKey) {
+	if b, ok := s.bucket.(interface{ Forget(key string) }); ok {
+		b.Forget(key.Path)
+	}
+	if f, ok := s.footers.(interface{ Remove(key FooterKey) }); ok {
+		f.Remove(key)
+	}
 }
 
 // noFooters keeps nothing.

@@ -25,6 +25,9 @@ func (p *pipeline) run(u *unit) (parts []*unit, err error) {
 			return
 		}
 		err = lake.Wrap(lake.KindCorrupt, "read "+u.file.name(), err)
+		if lake.KindOf(err) == lake.KindCorrupt {
+			u.file.scanner.forget(FooterKey{Path: u.file.task.File.Path, Bytes: u.file.bytes})
+		}
 	}()
 	defer recoverCorrupt(&err)
 	if err := u.file.open(p.ctx, p.shape); err != nil {
