@@ -6,6 +6,7 @@ import (
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
@@ -132,8 +133,29 @@ func (s *Service) unchanged(ctx context.Context) (Update, error) {
 	return Update{Snapshot: head}, err
 }
 
+// checkWritable refuses the name of the schema that shows the catalog's own
+// tables, where a statement would change it.
+func checkWritable(schema string) error {
+	if strings.EqualFold(schema, planner.MetadataSchema) {
+		return lake.Errorf(lake.KindForbidden, "%s: the catalog's own tables can be read, not written", planner.MetadataSchema)
+	}
+	return nil
+}
+
+// checkSchema refuses the name of a schema to change that is in another catalog
+// or shows the catalog's own tables.
+func checkSchema(name sqltext.ObjectName) error {
+	if err := checkWritable(name.Name); err != nil {
+		return err
+	}
+	return checkCatalog(name.Schema)
+}
+
 // checkCatalog refuses a qualifier that is not the lake's catalog.
 func checkCatalog(name string) error {
+	if err := checkWritable(name); err != nil {
+		return err
+	}
 	if name == "" || strings.EqualFold(name, CatalogName) {
 		return nil
 	}
@@ -146,6 +168,9 @@ func objectSchema(state *lake.State, sc Scope, name sqltext.ObjectName) (string,
 	if err := checkCatalog(name.Catalog); err != nil {
 		return "", err
 	}
+	if err := checkWritable(name.Schema); err != nil {
+		return "", err
+	}
 	if name.Catalog == "" && strings.EqualFold(name.Schema, CatalogName) {
 		if _, ok := state.Schema(name.Schema); !ok {
 			return sc.schema(""), nil
@@ -156,7 +181,7 @@ func objectSchema(state *lake.State, sc Scope, name sqltext.ObjectName) (string,
 
 func (s *Service) createSchema(ctx context.Context, st *sqltext.Statement) (Update, error) {
 	name := st.Create.Name
-	if err := checkCatalog(name.Schema); err != nil {
+	if err := checkSchema(name); err != nil {
 		return Update{}, err
 	}
 	state, _, err := s.State(ctx)
@@ -181,7 +206,7 @@ func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Updat
 	}
 	var operations []catalog.Operation
 	for _, name := range st.Drop.Names {
-		if err := checkCatalog(name.Schema); err != nil {
+		if err := checkSchema(name); err != nil {
 			return Update{}, err
 		}
 		schema, ok := state.Schema(name.Name)
@@ -239,7 +264,7 @@ func (s *Service) comment(ctx context.Context, sc Scope, st *sqltext.Statement) 
 	}
 	c := st.Comment
 	if c.OnSchema {
-		if err := checkCatalog(c.Name.Schema); err != nil {
+		if err := checkSchema(c.Name); err != nil {
 			return Update{}, err
 		}
 		if _, ok := state.Schema(c.Name.Name); !ok {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -201,9 +202,19 @@ func asksDistinctFrom(a *planner.Analysis) bool {
 	return false
 }
 
-// metadataRows reads one of the catalog's own tables.
+// metadataRows reads one of the catalog's own tables. The database that holds
+// them has others, such as views of its settings, which are not for clients.
+//
+// Errors: KindNotFound for a table that the catalog does not have.
 func (s *Service) metadataRows(ctx context.Context, name string) (*rowset, error) {
+	missing := lake.Errorf(lake.KindNotFound, "table %q does not exist in %s", name, planner.MetadataSchema)
+	if !strings.HasPrefix(strings.ToLower(name), "ducklake_") {
+		return nil, missing
+	}
 	reader, err := s.Catalog.Metadata(ctx, "SELECT * FROM "+lake.QuoteIdent(name))
+	if lake.KindOf(err) == lake.KindInvalid {
+		return nil, missing // nothing else can be wrong with such a query
+	}
 	if err != nil {
 		return nil, err
 	}

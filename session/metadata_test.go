@@ -1,0 +1,34 @@
+package session_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
+)
+
+func TestTheCatalogsOwnTablesAreReadAndNotWritten(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	require.NotEmpty(t, b.rows(t, "SELECT snapshot_id FROM __ducklake_metadata_lake.ducklake_snapshot"))
+	for _, name := range []string{"nope", "ducklake_nope", "pg_settings", "duckdb_logs", "sqlite_master"} {
+		_, err := b.Plan(t.Context(), session.Statement{SQL: "FROM __ducklake_metadata_lake." + name})
+		require.ErrorIs(t, err, lake.ErrNotFound, name)
+		require.ErrorContains(t, err, name)
+	}
+	before := b.rows(t, "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot")
+	for _, sql := range []string{
+		"CREATE SCHEMA __ducklake_metadata_lake", "CREATE SCHEMA lake.__DuckLake_metadata_lake", "DROP SCHEMA IF EXISTS __ducklake_metadata_lake",
+		"CREATE TABLE __ducklake_metadata_lake.x (i BIGINT)", "CREATE TABLE __ducklake_metadata_lake.main.x AS SELECT 1 AS a",
+		"DROP TABLE __ducklake_metadata_lake.ducklake_snapshot", "DROP TABLE IF EXISTS lake.__ducklake_metadata_lake.x",
+		"INSERT INTO __ducklake_metadata_lake.ducklake_snapshot VALUES (1)",
+		"COMMENT ON TABLE __ducklake_metadata_lake.ducklake_snapshot IS 'x'", "COMMENT ON SCHEMA __ducklake_metadata_lake IS 'x'",
+	} {
+		_, err := b.Execute(t.Context(), session.Statement{SQL: sql})
+		require.ErrorIs(t, err, lake.ErrForbidden, sql)
+		require.ErrorContains(t, err, "can be read, not written", sql)
+	}
+	require.Equal(t, before, b.rows(t, "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot"))
+}
