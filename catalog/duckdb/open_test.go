@@ -193,6 +193,21 @@ func execOn(t *testing.T, path, query string) {
 	require.NoError(t, db.Close())
 }
 
+func TestTypeThatIsNotKnownIsNamedWithItsColumn(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	c := openAt(t, path)
+	publish(t, c, partitioned())
+	require.NoError(t, c.Close())
+	execOn(t, path, `UPDATE ducklake_column SET column_type = 'point' WHERE column_name = 'ts'`)
+	c = openAt(t, path)
+	head, err := c.Snapshot(t.Context(), catalog.Selector{})
+	require.NoError(t, err)
+	_, err = c.State(t.Context(), head.ID)
+	require.ErrorIs(t, err, lake.ErrUnsupported)
+	require.ErrorContains(t, err, `table "main"."p", column "ts": `)
+}
+
 func TestMovedLakeFindsItsFiles(t *testing.T) {
 	t.Parallel()
 	from, to := newPath(t), newPath(t)

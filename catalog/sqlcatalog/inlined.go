@@ -60,7 +60,7 @@ func (s *session) inlinedColumns(ctx context.Context, table *lake.Table, inlined
 		return nil, lake.Errorf(lake.KindCorrupt, "table %q.%q has no columns at schema version %d, of which %s is",
 			table.Schema, table.Name, version, inlined)
 	}
-	l := loader{s: s, at: begin, tables: map[lake.TableID]*lake.Table{table.ID: {ID: table.ID, Name: table.Name}}}
+	l := loader{s: s, at: begin, tables: map[lake.TableID]*lake.Table{table.ID: {ID: table.ID, Schema: table.Schema, Name: table.Name}}}
 	if err := l.loadColumns(ctx); err != nil {
 		return nil, err
 	}

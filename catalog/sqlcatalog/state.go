@@ -133,7 +133,14 @@ func (l *loader) loadColumns(ctx context.Context) error {
 		default_value, nulls_allowed, parent_column, default_value_type FROM ducklake_column WHERE `+live,
 		func(scan func(...any) error) error {
 			row, err := scanColumn(scan)
-			if _, ok := l.tables[row.table]; ok || err != nil {
+			t, wanted := l.tables[row.table]
+			unknown := lake.KindOf(err) == lake.KindUnsupported
+			switch {
+			case !wanted && unknown:
+				return nil
+			case unknown:
+				return lake.Errorf(lake.KindUnsupported, "table %q.%q, column %q: %w", t.Schema, t.Name, row.column.Name, err)
+			case wanted:
 				rows = append(rows, row)
 			}
 			return err
@@ -212,7 +219,7 @@ func scanColumn(scan func(...any) error) (columnRow, error) {
 	}
 	typ, err := lake.ParseType(typeName)
 	if err != nil {
-		return r, lake.Errorf(lake.KindUnsupported, "table %d, column %q: %w", r.table, r.column.Name, err)
+		return r, err
 	}
 	r.order, r.parent = order.Int64, lake.FieldID(parent.Int64)
 	r.column.Type = typ
