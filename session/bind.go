@@ -56,6 +56,8 @@ type place struct {
 // and where each stands.
 func parameterPlaces(st *sqltext.Statement) (names []string, places []place) {
 	questions := 0
+	column := map[string]int{} // by name
+	var ofPlace []string       // names, by place
 	for _, t := range st.Tokens {
 		if t.Kind != sqltext.TokenParam {
 			continue
@@ -65,9 +67,11 @@ func parameterPlaces(st *sqltext.Statement) (names []string, places []place) {
 			questions++
 			name = strconv.Itoa(questions)
 		}
-		if !slices.Contains(names, name) {
+		if _, seen := column[name]; !seen {
+			column[name] = len(names)
 			names = append(names, name)
 		}
+		ofPlace = append(ofPlace, name)
 		places = append(places, place{span: sqltext.Span{Start: t.Start, End: t.End}})
 	}
 	if numbered(names) {
@@ -77,14 +81,11 @@ func parameterPlaces(st *sqltext.Statement) (names []string, places []place) {
 			return i - j
 		})
 	}
-	questions = 0
-	for i, p := range places {
-		name := p.span.Of(st.Text)[1:]
-		if name == "" {
-			questions++
-			name = strconv.Itoa(questions)
-		}
-		places[i].column = slices.Index(names, name)
+	for i, name := range names {
+		column[name] = i
+	}
+	for i, name := range ofPlace {
+		places[i].column = column[name]
 	}
 	return names, places
 }

@@ -216,9 +216,9 @@ func (s *Service) updateParams(ctx context.Context, sc Scope, st *sqltext.Statem
 	if err != nil {
 		return nil, err
 	}
-	for name, position := range valuesPositions(st) {
-		i := slices.Index(names, name)
-		if i >= 0 && position < len(columns) {
+	positions := valuesPositions(st)
+	for i, name := range names {
+		if position, ok := positions[name]; ok && position < len(columns) {
 			fields[i].Type = columns[position].ArrowType()
 			fields[i].Name = strconv.Itoa(i + 1)
 		}

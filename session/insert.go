@@ -303,7 +303,7 @@ func valuesPositions(st *sqltext.Statement) map[string]int {
 		case text == "," && depth == 1:
 			position++
 		case t.Kind == sqltext.TokenParam && depth == 1 && (previous == "(" || previous == ",") && endsValue(st, i+1):
-			j := slices.IndexFunc(places, func(p place) bool { return p.span.Start == t.Start })
+			j, _ := slices.BinarySearchFunc(places, t.Start, func(p place, start int) int { return p.span.Start - start })
 			positions[names[places[j].column]] = position
 		}
 		previous = text
