@@ -197,7 +197,7 @@ func TestLimitReadsLittle(t *testing.T) {
 	counting.left.Store(1 << 40)
 	scan := scanOf(columns, file)
 	scan.Limit = 10
-	r, err := scanner.New(counting, nil, scanner.Options{}).Scan(context.Background(), scan)
+	r, err := scanner.New(counting, nil, scanner.Options{ReadAheadBytes: 1}).Scan(context.Background(), scan)
 	require.NoError(t, err)
 	require.True(t, r.Next())
 	require.Equal(t, int64(10), r.RecordBatch().NumRows())
