@@ -174,11 +174,11 @@ func (q *qualifiers) count(parts []string) (n, ref int) {
 	}
 	// A schema as written wins over one that an unqualified reference may have.
 	for _, inSchema := range []func(TableRef, string) bool{TableRef.isSchema, TableRef.inSchema} {
-		full, short := -1, -1
+		full := -1
 		if len(parts) >= 4 && first == CatalogName {
 			full = q.find(parts[2], func(r TableRef) bool { return inSchema(r, parts[1]) })
 		}
-		short = q.find(parts[1], func(r TableRef) bool { return first == CatalogName || inSchema(r, parts[0]) })
+		short := q.find(parts[1], func(r TableRef) bool { return first == CatalogName || inSchema(r, parts[0]) })
 		switch {
 		case full >= 0 && (short < 0 || full <= short):
 			return 2, full

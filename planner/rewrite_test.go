@@ -48,7 +48,8 @@ func TestEveryReferenceTellsItsOwnCommand(t *testing.T) {
 		require.NoError(t, err, sql)
 		require.Len(t, a.Tables, len(wants), sql)
 		for i, w := range wants {
-			require.Equal(t, w, want{a.Tables[i].Command, a.Tables[i].Described}, sql)
+			got := want{a.Tables[i].Command, a.Tables[i].Described}
+			require.Equal(t, w, got, sql)
 			require.Equal(t, w.command != "", a.Tables[i].Bare)
 		}
 	}

@@ -95,7 +95,7 @@ func TestRepairedFileIsReadAgain(t *testing.T) {
 			length := int(binary.LittleEndian.Uint32(b[len(b)-8:]))
 			copy(b[len(b)-8-length:], make([]byte, 20))
 		},
-		"magic":  func(b []byte) { b[len(b)-1] = 'X' },
+		"magic": func(b []byte) { b[len(b)-1] = 'X' },
 	} {
 		for key, good := range objects {
 			bad := slices.Clone(good)

@@ -208,7 +208,7 @@ func asksDistinctFrom(a *planner.Analysis) bool {
 // Errors: KindNotFound for a table that the catalog does not have.
 func (s *Service) metadataRows(ctx context.Context, name string) (*rowset, error) {
 	missing := lake.Errorf(lake.KindNotFound, "table %q does not exist in %s", name, planner.MetadataSchema)
-	if !strings.HasPrefix(strings.ToLower(name), "ducklake_") {
+	if lower := strings.ToLower(name); !strings.HasPrefix(lower, "ducklake_") && !strings.HasPrefix(lower, "flightlake_") {
 		return nil, missing
 	}
 	reader, err := s.Catalog.Metadata(ctx, "SELECT * FROM "+lake.QuoteIdent(name))

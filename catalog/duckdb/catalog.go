@@ -210,7 +210,7 @@ func damaged(path string, err error) error {
 	if !ok {
 		return err
 	}
-	switch e.Type { //nolint:exhaustive // the rest is no state of the file
+	switch e.Type {
 	case duckdbgo.ErrorTypeIO, duckdbgo.ErrorTypeFatal, duckdbgo.ErrorTypeInternal, duckdbgo.ErrorTypeSerialization:
 	default:
 		return err
