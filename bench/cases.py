@@ -20,6 +20,7 @@ SEED = 20240229
 APPEND_ROWS = 1000
 LOOKUP = "SELECT l_partkey, l_quantity, l_extendedprice FROM {} WHERE l_orderkey = {}"
 SLOWDOWN = 0.05
+SELF_REPEATS = 7
 
 
 @dataclasses.dataclass
@@ -205,8 +206,12 @@ def adbc_count(connection, sql):
 def self_case(e):
     rows = e.lineitem.num_rows
 
-    def run():
+    def once():
         return timed(lambda: adbc_count(e.adbc, "SELECT l_orderkey, l_quantity, l_comment FROM lineitem"))
+
+    def run():
+        # The fastest of several: what else runs on the machine only ever adds time.
+        return min((once() for _ in range(SELF_REPEATS)), key=lambda sample: sample.seconds)
 
     def slowed():
         sample = run()
