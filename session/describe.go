@@ -164,6 +164,12 @@ func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.Snapsh
 			p.virtual[i] = set
 			continue
 		}
+		if ref.Metadata {
+			if p.virtual[i], err = s.metadataRows(ctx, ref.Name); err != nil {
+				return Description{}, err
+			}
+			continue
+		}
 		if ref.At != nil && slices.ContainsFunc(analysis.Parameters, func(pm planner.Parameter) bool {
 			return pm.Span.Start >= ref.AtSpan.Start && pm.Span.End <= ref.AtSpan.End
 		}) {

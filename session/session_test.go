@@ -427,3 +427,12 @@ func TestReplacedFileIsNotReadAsIfItWereRight(t *testing.T) {
 	require.ErrorContains(t, err, `table "a"`)
 	require.Equal(t, []string{"3"}, b.rows(t, "SELECT sum(id) FROM c"))
 }
+
+func TestParametersBindOverTheCatalogsOwnTables(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	d, err := b.Describe(t.Context(), session.Statement{SQL: "SELECT snapshot_id FROM __ducklake_metadata_lake.ducklake_snapshot WHERE snapshot_id = ?"})
+	require.NoError(t, err)
+	require.Equal(t, arrow.PrimitiveTypes.Int64, d.Params.Field(0).Type)
+	require.Equal(t, "snapshot_id", d.Result.Field(0).Name)
+}
