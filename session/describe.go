@@ -158,26 +158,9 @@ func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.Snapsh
 		return Description{}, err
 	}
 	p := &selectPlan{analysis: analysis, scope: st.Scope, virtual: map[int]*rowset{}}
-	tables := make([]planner.Resolved, len(analysis.Tables))
-	for i, ref := range analysis.Tables {
-		if set, ok := rows[ref.Name]; ok {
-			p.virtual[i] = set
-			continue
-		}
-		if ref.Metadata {
-			if p.virtual[i], err = s.metadataRows(ctx, ref.Name); err != nil {
-				return Description{}, err
-			}
-			continue
-		}
-		if ref.At != nil && slices.ContainsFunc(analysis.Parameters, func(pm planner.Parameter) bool {
-			return pm.Span.Start >= ref.AtSpan.Start && pm.Span.End <= ref.AtSpan.End
-		}) {
-			ref.At = nil // its value is not known; the latest columns must do
-		}
-		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
-			return Description{}, err
-		}
+	tables, err := s.resolveAll(ctx, at, p, rows)
+	if err != nil {
+		return Description{}, err
 	}
 	sql, release := s.bindEmpty(ctx, p, tables)
 	defer release()

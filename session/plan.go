@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -91,8 +92,22 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 		snapshot: at.snapshot, scope: at.scope, analysis: analysis, virtual: map[int]*rowset{},
 		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
-	tables := make([]planner.Resolved, len(analysis.Tables))
-	for i, ref := range analysis.Tables {
+	tables, err := s.resolveAll(ctx, at, p, rows)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.describePlan(ctx, p, tables); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// resolveAll finds the tables that a plan's references name. Those of the lake's
+// own functions, whose rows are given, and of the catalog become virtual.
+func (s *Service) resolveAll(ctx context.Context, at at, p *selectPlan, rows map[string]*rowset) ([]planner.Resolved, error) {
+	tables := make([]planner.Resolved, len(p.analysis.Tables))
+	var err error
+	for i, ref := range p.analysis.Tables {
 		if set, ok := rows[ref.Name]; ok {
 			p.virtual[i] = set
 			continue
@@ -103,14 +118,16 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 			}
 			continue
 		}
+		if ref.At != nil && slices.ContainsFunc(p.analysis.Parameters, func(pm planner.Parameter) bool {
+			return pm.Span.Start >= ref.AtSpan.Start && pm.Span.End <= ref.AtSpan.End
+		}) {
+			ref.At = nil // its value is not known; the latest columns must do
+		}
 		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.describePlan(ctx, p, tables); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return tables, nil
 }
 
 // analyze reads a statement, checks the functions it calls, and replaces calls
