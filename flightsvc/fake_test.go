@@ -22,7 +22,8 @@ import (
 //	FAIL kind             fails when it runs
 //	PANIC                 panics when it runs
 type fake struct {
-	mem memory.Allocator
+	Backend // what is not faked panics
+	mem     memory.Allocator
 
 	mu       sync.Mutex
 	tables   map[string]*fakeTable // guarded by mu; so are all below
@@ -210,19 +211,19 @@ func (f *fake) Ingest(_ context.Context, in session.Ingest, rd array.RecordReade
 	return session.Update{Rows: rows, Snapshot: f.snapshot}, nil
 }
 
-func (f *fake) State(context.Context) (*lake.State, lake.SnapshotID, error) {
+func (f *fake) State(context.Context, session.Caller) (session.Visible, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	main := lake.Schema{Name: "main", Views: f.views}
 	for name, t := range f.tables {
 		columns, err := lake.ColumnsFromArrow(t.schema)
 		if err != nil {
-			return nil, 0, err
+			return session.Visible{}, err
 		}
 		columns[0].Comment = "the first"
 		main.Tables = append(main.Tables, lake.Table{Name: name, Columns: columns})
 	}
 	slices.SortFunc(main.Tables, func(a, b lake.Table) int { return strings.Compare(a.Name, b.Name) })
 	archive := lake.Schema{Name: "archive", Tables: slices.Clone(main.Tables)}
-	return &lake.State{Schemas: []lake.Schema{archive, main}}, f.snapshot, nil
+	return session.Visible{State: &lake.State{Schemas: []lake.Schema{archive, main}}, Snapshot: f.snapshot}, nil
 }

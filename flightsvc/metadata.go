@@ -198,12 +198,12 @@ func (s *Server) relationSchema(ctx context.Context, r relation) (*arrow.Schema,
 
 // state returns the latest schemas and tables and announces their snapshot.
 func (s *Server) state(ctx context.Context) (*lake.State, error) {
-	state, id, err := s.backend.State(ctx)
+	seen, err := s.backend.State(ctx, session.Caller{})
 	if err != nil {
 		return nil, err
 	}
-	announceSnapshot(ctx, id)
-	return state, nil
+	announceSnapshot(ctx, seen.Snapshot)
+	return seen.State, nil
 }
 
 // catalogMatches reports whether a catalog filter lets the one catalog pass: nil

@@ -1,11 +1,43 @@
 package session
 
 import (
+	"time"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/lake"
 )
+
+// SessionID names a session: 128 random bits as text.
+type SessionID string
+
+// TransactionID names a transaction that the protocol began.
+type TransactionID string
+
+// SavepointID names a savepoint that the protocol made.
+type SavepointID string
+
+// StatementID names a statement that runs, in listings and to KILL: a UUID.
+type StatementID string
+
+// ViewID names what a query of a transaction, or one over temporary tables,
+// sees beyond its snapshot. It is kept until its session or its time ends.
+type ViewID string
+
+// Caller is on whose behalf a call runs. The zero value is an anonymous client
+// without a session.
+type Caller struct {
+	// Identity is who calls; nil means that authentication is off.
+	Identity *auth.Identity
+	// Session keeps options, temporary tables and SQL transactions; nil means that
+	// the client has none, and statements that need one are refused.
+	Session *Session
+	// Transaction is that of the protocol; empty means the one that SQL began in
+	// the session, if any, else that the statement commits by itself.
+	Transaction TransactionID
+}
 
 // Scope is where a client's unqualified names resolve.
 type Scope struct {
@@ -14,8 +46,11 @@ type Scope struct {
 
 // Statement is SQL text with the parameters of one execution.
 type Statement struct {
-	SQL   string
-	Scope Scope
+	SQL    string
+	Scope  Scope
+	Caller Caller
+	// ID names the statement while it runs; empty means that one is made.
+	ID StatementID
 	// Params holds one row per execution and one column per parameter, in
 	// order; nil means none. Borrowed.
 	Params arrow.RecordBatch
@@ -34,15 +69,35 @@ type Description struct {
 	Params *arrow.Schema
 }
 
-// Query is a planned query, pinned to a snapshot.
+// Query is a planned query, pinned to a snapshot. Statement, Snapshot, View,
+// Time and Part are all that Run needs: a ticket holds them.
 type Query struct {
+	// Statement.ID ties the endpoints of one query together.
 	Statement Statement
 	Snapshot  lake.SnapshotID
+	View      ViewID    // empty: the snapshot alone
+	Time      time.Time // what now() is in every endpoint
+	Part      Part      // zero: all rows
 	Schema    *arrow.Schema
 	// Rows and Bytes are exact if known before running, else lake.Unknown.
 	Rows  int64
 	Bytes int64
+	// Parts divides a large scan into disjoint shares, in the order of the table;
+	// nil means that it is not divided.
+	Parts []Part
+	// Ordered is set if the statement says ORDER BY.
+	Ordered bool
 }
+
+// Bound is a place in the order of a table: a row group of a data file.
+type Bound struct {
+	File     lake.FileID
+	RowGroup int32
+}
+
+// Part is a share of a scan: the row groups from From on and before To. The
+// zero From is the beginning, the zero To is the end.
+type Part struct{ From, To Bound }
 
 // Rows is a running query. The caller releases Reader.
 type Rows struct {
@@ -80,9 +135,20 @@ const (
 type Ingest struct {
 	Schema    string // empty means Scope.Schema
 	Table     string
+	Temporary bool
 	Scope     Scope
+	Caller    Caller
+	ID        StatementID
 	IfMissing IfMissing
 	IfExists  IfExists
 	Token     string            // append token; empty means none
 	Options   map[string]string // of the call, such as "row_group_rows"
+}
+
+// Visible is what a caller sees of the lake.
+type Visible struct {
+	State    *lake.State
+	Snapshot lake.SnapshotID
+	// Temporary are the session's temporary tables, sorted by name.
+	Temporary []lake.Table
 }

@@ -61,7 +61,7 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 
 // ingestTarget resolves the table of an ingest against the latest snapshot.
 func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 		return Update{}, err
 	}
 	if len(result.Files) == 0 && !t.creates() && r.token == "" {
-		_, head, err := s.State(ctx)
+		_, head, err := s.latest(ctx)
 		return Update{Snapshot: head}, err
 	}
 	published, err := s.publish(ctx, t, r, result.Files)
@@ -161,7 +161,7 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 // writeOptions merges the options of the lake, the table and the call, the
 // later overriding the earlier.
 func (s *Service) writeOptions(ctx context.Context, t *target, call map[string]string) (writer.Options, error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return writer.Options{}, err
 	}

@@ -40,7 +40,7 @@ func (s *Service) createTable(ctx context.Context, from Statement, st *sqltext.S
 
 // createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
 func (s *Service) createTarget(ctx context.Context, sc Scope, st *sqltext.Statement) (t *target, done bool, err error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return nil, false, err
 	}

@@ -197,7 +197,7 @@ func (s *Service) updateParams(ctx context.Context, sc Scope, st *sqltext.Statem
 	if len(names) == 0 || st.Kind != sqltext.KindInsert {
 		return arrow.NewSchema(fields, nil), nil
 	}
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func (s *Service) commit(ctx context.Context, operations ...catalog.Operation) (
 
 // unchanged is the outcome of a statement that found nothing to do.
 func (s *Service) unchanged(ctx context.Context) (Update, error) {
-	_, head, err := s.State(ctx)
+	_, head, err := s.latest(ctx)
 	return Update{Snapshot: head}, err
 }
 
@@ -184,7 +184,7 @@ func (s *Service) createSchema(ctx context.Context, st *sqltext.Statement) (Upda
 	if err := checkSchema(name); err != nil {
 		return Update{}, err
 	}
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return Update{}, err
 	}
@@ -200,7 +200,7 @@ func (s *Service) createSchema(ctx context.Context, st *sqltext.Statement) (Upda
 }
 
 func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return Update{}, err
 	}
@@ -233,7 +233,7 @@ func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Updat
 }
 
 func (s *Service) dropTables(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return Update{}, err
 	}
@@ -258,7 +258,7 @@ func (s *Service) dropTables(ctx context.Context, sc Scope, st *sqltext.Statemen
 }
 
 func (s *Service) comment(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return Update{}, err
 	}

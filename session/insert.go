@@ -21,13 +21,13 @@ func (s *Service) insert(ctx context.Context, from Statement, statements []*sqlt
 	if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
 		return up, err
 	}
-	state, head, err := s.State(ctx)
+	state, head, err := s.latest(ctx)
 	if err != nil {
 		return Update{}, err
 	}
 	first := statements[0]
 	again := func(ctx context.Context) (*target, error) {
-		state, _, err := s.State(ctx)
+		state, _, err := s.latest(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +147,7 @@ func (s *Service) insertText(ctx context.Context, sc Scope, st *sqltext.Statemen
 	if st.Query == nil {
 		return func(table string) string { return head + table + tail }, nothing, nil
 	}
-	state, id, err := s.State(ctx)
+	state, id, err := s.latest(ctx)
 	if err != nil {
 		return nil, nothing, err
 	}

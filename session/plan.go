@@ -67,7 +67,7 @@ func planBytes(key planKey, p *selectPlan) int64 {
 // mirror shows the engine the latest schemas. Statements that read an older
 // snapshot see them too where they ask for schemas and not for rows.
 func (s *Service) mirror(ctx context.Context) error {
-	state, _, err := s.State(ctx)
+	state, _, err := s.latest(ctx)
 	if err != nil {
 		return err
 	}

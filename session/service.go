@@ -130,8 +130,14 @@ func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo 
 	return changes, nil
 }
 
-// State returns the latest schemas and tables, and their snapshot.
-func (s *Service) State(ctx context.Context) (*lake.State, lake.SnapshotID, error) {
+// State returns the schemas and tables that a caller sees now.
+func (s *Service) State(ctx context.Context, _ Caller) (Visible, error) {
+	state, id, err := s.latest(ctx)
+	return Visible{State: state, Snapshot: id}, err
+}
+
+// latest returns the latest schemas and tables, and their snapshot.
+func (s *Service) latest(ctx context.Context) (*lake.State, lake.SnapshotID, error) {
 	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
 	if err != nil {
 		return nil, 0, err

@@ -165,8 +165,9 @@ func (b *bundle) published(t *testing.T) []string {
 // path begins with prefix.
 func (b *bundle) publishedUnder(t *testing.T, prefix string) []string {
 	t.Helper()
-	state, head, err := b.State(t.Context())
+	seen, err := b.State(t.Context(), session.Caller{})
 	require.NoError(t, err)
+	state, head := seen.State, seen.Snapshot
 	keys := []string{}
 	for i := range state.Schemas {
 		for j := range state.Schemas[i].Tables {
