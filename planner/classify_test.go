@@ -27,7 +27,7 @@ func describeStatement(st *sqltext.Statement) string {
 	var b strings.Builder
 	kinds := [...]string{
 		"query", "explain", "create schema", "drop schema", "create table", "drop table", "insert",
-		"comment", "call", "use", "set", "transaction", "other",
+		"comment", "call", "use", "set", "transaction", "kill", "grant", "other",
 	}
 	fmt.Fprintf(&b, "%s: %s\n", kinds[st.Kind], st.Name)
 	if st.Query != nil && st.Kind != sqltext.KindQuery {
@@ -38,6 +38,9 @@ func describeStatement(st *sqltext.Statement) string {
 	}
 	if cr := st.Create; cr != nil {
 		fmt.Fprintf(&b, "name: %q replace=%v ifnotexists=%v nodata=%v\n", cr.Name.String(), cr.OrReplace, cr.IfNotExists, cr.NoData)
+		if cr.Temporary {
+			b.WriteString("temporary\n")
+		}
 		if cr.Columns != nil {
 			fmt.Fprintf(&b, "definition: %s\n", st.DefinitionSQL("x"))
 		}

@@ -44,6 +44,9 @@ func (s *Service) createTarget(ctx context.Context, sc Scope, st *sqltext.Statem
 	if err != nil {
 		return nil, false, err
 	}
+	if st.Create.Temporary {
+		return nil, false, lake.Errorf(lake.KindUnsupported, "CREATE TEMPORARY TABLE is not supported")
+	}
 	if len(st.Create.Sort) > 0 {
 		return nil, false, lake.Errorf(lake.KindUnsupported, "SORTED BY is not supported")
 	}

@@ -54,7 +54,8 @@ func isUpdate(st *sqltext.Statement) (bool, error) {
 	case sqltext.KindCreateSchema, sqltext.KindDropSchema, sqltext.KindCreateTable, sqltext.KindDropTable,
 		sqltext.KindInsert, sqltext.KindComment:
 		return true, nil
-	case sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction, sqltext.KindOther:
+	case sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction,
+		sqltext.KindKill, sqltext.KindGrant, sqltext.KindOther:
 	}
 	return false, refused(st)
 }
@@ -113,7 +114,8 @@ func (s *Service) execute(ctx context.Context, from Statement, st *sqltext.State
 		return s.setOption(ctx, st)
 	case sqltext.KindQuery, sqltext.KindExplain:
 		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
-	case sqltext.KindInsert, sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction, sqltext.KindOther:
+	case sqltext.KindInsert, sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction,
+		sqltext.KindKill, sqltext.KindGrant, sqltext.KindOther:
 	}
 	return Update{}, refused(st)
 }

@@ -9,6 +9,7 @@ import (
 // Create is CREATE SCHEMA or CREATE TABLE.
 type Create struct {
 	Name        ObjectName
+	Temporary   bool // CREATE TEMP TABLE; the name may be qualified by any schema
 	OrReplace   bool
 	IfNotExists bool
 	// Columns is the column list of CREATE TABLE with its parentheses; nil if
@@ -31,9 +32,15 @@ type SortKey struct {
 func (s *Statement) create(c *Cursor) error {
 	var cr Create
 	cr.OrReplace = c.Words("OR", "REPLACE")
+	if c.IsWord(0, "LOCAL") && (c.IsWord(1, "TEMP") || c.IsWord(1, "TEMPORARY")) {
+		c.Pos++
+	}
 	if t, ok := c.Peek(0); ok && (c.IsWord(0, "TEMP") || c.IsWord(0, "TEMPORARY") || c.IsWord(0, "PERSISTENT") || c.IsWord(0, "UNIQUE")) {
 		c.Pos++
-		return s.other("CREATE " + strings.ToUpper(c.Of(t)) + " " + s.nextWord(c))
+		cr.Temporary = strings.HasPrefix(strings.ToUpper(c.Of(t)), "TEMP") && c.IsWord(0, "TABLE")
+		if !cr.Temporary {
+			return s.other("CREATE " + strings.ToUpper(c.Of(t)) + " " + s.nextWord(c))
+		}
 	}
 	s.Create = &cr
 	switch {

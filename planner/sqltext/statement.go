@@ -21,9 +21,11 @@ const (
 	KindInsert                   // Statement.Insert
 	KindComment                  // Statement.Comment
 	KindCall                     // Statement.Call
-	KindUse                      // USE
-	KindSet                      // SET, RESET
-	KindTransaction              // BEGIN, START TRANSACTION, COMMIT, END, ROLLBACK, ABORT
+	KindUse                      // Statement.Use
+	KindSet                      // Statement.Set: SET, RESET
+	KindTransaction              // Statement.Transaction: BEGIN, COMMIT, ROLLBACK, SAVEPOINT, ...
+	KindKill                     // Statement.Kill
+	KindGrant                    // Statement.Grant: GRANT, REVOKE
 	KindOther                    // recognised by name
 )
 
@@ -38,13 +40,18 @@ type Statement struct {
 	Text   string
 	Tokens []Token
 
-	Query   *Span // of KindQuery (all of it), KindExplain, CREATE TABLE AS, INSERT ... SELECT
-	Analyze bool  // EXPLAIN ANALYZE
-	Create  *Create
-	Drop    *Drop
-	Insert  *Insert
-	Comment *Comment
-	Call    *Call
+	Query       *Span // of KindQuery (all of it), KindExplain, CREATE TABLE AS, INSERT ... SELECT
+	Analyze     bool  // EXPLAIN ANALYZE
+	Create      *Create
+	Drop        *Drop
+	Insert      *Insert
+	Comment     *Comment
+	Call        *Call
+	Use         *ObjectName // one name, or two of which the first is Schema
+	Set         *Set
+	Transaction *Transaction
+	Kill        *Kill
+	Grant       *Grant
 }
 
 // Span is a range of bytes of Statement.Text.
@@ -178,7 +185,7 @@ func (s *Statement) classify(c *Cursor) error {
 	case "CALL":
 		return s.call(c)
 	}
-	return s.byName(c, word)
+	return s.classifySession(c, word)
 }
 
 func (s *Statement) query(name string) {
@@ -186,23 +193,36 @@ func (s *Statement) query(name string) {
 	s.Query = &Span{0, len(s.Text)}
 }
 
+// classifySession reads a statement about the session and its rights.
+func (s *Statement) classifySession(c *Cursor, word string) error {
+	switch word {
+	case "USE":
+		return s.use(c)
+	case "SET":
+		return s.set(c)
+	case "RESET":
+		return s.reset(c)
+	case "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE":
+		return s.transaction(c, word)
+	case "KILL":
+		return s.kill(c)
+	case "GRANT", "REVOKE":
+		return s.grant(c, word)
+	}
+	return s.byName(c, word)
+}
+
 // byName recognises statements that are not taken apart.
 func (s *Statement) byName(c *Cursor, word string) error {
 	s.Name = word
 	switch word {
-	case "USE":
-		s.Kind = KindUse
-	case "SET", "RESET":
-		s.Kind = KindSet
-	case "BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "START":
-		s.Kind = KindTransaction
 	case "ALTER":
 		s.Kind, s.Name = KindOther, strings.TrimSpace("ALTER "+s.nextWord(c))
 	case "MERGE":
 		s.Kind, s.Name = KindOther, "MERGE INTO"
 	case "DELETE", "UPDATE", "TRUNCATE", "COPY", "ATTACH", "DETACH", "INSTALL", "LOAD", "UNINSTALL", "PRAGMA",
 		"EXPORT", "IMPORT", "VACUUM", "ANALYZE", "CHECKPOINT", "FORCE", "PREPARE", "EXECUTE", "DEALLOCATE",
-		"REINDEX", "GRANT", "REVOKE", "REPLACE", "UPDATE_EXTENSIONS":
+		"REINDEX", "REPLACE", "UPDATE_EXTENSIONS":
 		s.Kind = KindOther
 	default:
 		c.Pos--
@@ -217,6 +237,7 @@ func (s *Statement) hint(word string) string {
 	for _, w := range []string{
 		"SELECT", "FROM", "VALUES", "WITH", "TABLE", "DESCRIBE", "SHOW", "SUMMARIZE", "PIVOT", "UNPIVOT",
 		"EXPLAIN", "CREATE", "DROP", "INSERT", "COMMENT", "CALL", "ALTER", "DELETE", "UPDATE", "MERGE",
+		"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "GRANT", "REVOKE",
 	} {
 		if d := lake.EditDistance(word, w); d < distance {
 			best, distance = w, d
