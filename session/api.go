@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -32,11 +33,33 @@ type Caller struct {
 	// Identity is who calls; nil means that authentication is off.
 	Identity *auth.Identity
 	// Session keeps options, temporary tables and SQL transactions; nil means that
-	// the client has none, and statements that need one are refused.
+	// the client has none yet.
 	Session *Session
+	// OpenFunc opens a session for a client that has none, and tells the client its
+	// name. Open calls it; nil means that the client cannot have one.
+	OpenFunc func(ctx context.Context) (*Session, error)
 	// Transaction is that of the protocol; empty means the one that SQL began in
 	// the session, if any, else that the statement commits by itself.
 	Transaction TransactionID
+}
+
+// Open returns the caller's session for a statement that keeps something, such
+// as SET, BEGIN or CREATE TEMP TABLE. A client that has none gets one.
+//
+// Errors: KindState if the client cannot have one; those of Service.OpenSession.
+func (c *Caller) Open(ctx context.Context) (*Session, error) {
+	if c.Session != nil {
+		return c.Session, nil
+	}
+	if c.OpenFunc == nil {
+		return nil, lake.Errorf(lake.KindState, "the statement needs a session, and the client has none")
+	}
+	x, err := c.OpenFunc(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Session = x
+	return x, nil
 }
 
 // Scope is where a client's unqualified names resolve.
