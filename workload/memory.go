@@ -1,0 +1,95 @@
+package workload
+
+import (
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Allocator counts what the statement allocates. Memory may be freed after End.
+type Allocator struct {
+	memory.Allocator
+	statement *turn
+	registry  *Registry
+}
+
+var _ memory.Allocator = (*Allocator)(nil)
+
+// Allocator returns one that allocates from mem and counts the bytes for the
+// statement. It does not refuse: Check does.
+func (s *Statement) Allocator(mem memory.Allocator) *Allocator {
+	return &Allocator{Allocator: mem, statement: s.turn, registry: s.registry}
+}
+
+// Allocate implements memory.Allocator.
+func (a *Allocator) Allocate(size int) []byte {
+	a.add(int64(size))
+	return a.Allocator.Allocate(size)
+}
+
+// Reallocate implements memory.Allocator.
+func (a *Allocator) Reallocate(size int, b []byte) []byte {
+	a.add(int64(size - len(b)))
+	return a.Allocator.Reallocate(size, b)
+}
+
+// Free implements memory.Allocator.
+func (a *Allocator) Free(b []byte) {
+	a.add(-int64(len(b)))
+	a.Allocator.Free(b)
+}
+
+func (a *Allocator) add(n int64) {
+	a.statement.memory.Add(n)
+	a.registry.memory.Add(n)
+}
+
+// checkMemory ends the statement if it holds too much, and the one that holds
+// most if all together do.
+//
+// Errors: KindExhausted if it was this one.
+func (r *Registry) checkMemory(s *Statement) error {
+	held := s.turn.memory.Load() + s.memory()
+	if limit := r.options.MemoryBytesMax; held > limit {
+		err := lake.Errorf(lake.KindExhausted, "statement %s holds %d bytes of memory; one statement may hold %d (statement_memory)",
+			s.info.ID, held, limit)
+		s.stop(err)
+		return err
+	}
+	if r.memory.Load() <= r.options.MemoryTotalMax {
+		return nil
+	}
+	largest, calls := r.largest()
+	if largest == nil {
+		return nil // others hold it who have ended, and are about to free it
+	}
+	err := lake.Errorf(lake.KindExhausted, "statement %s was ended because it holds most of the %d bytes of memory that all statements may hold (total_memory)",
+		largest.info.ID, r.options.MemoryTotalMax)
+	for _, call := range calls {
+		call.stop(err)
+	}
+	if largest != s.turn {
+		return nil
+	}
+	return err
+}
+
+// largest returns the statement whose allocators hold most, and its calls; nil if
+// none holds anything.
+func (r *Registry) largest() (*turn, []*Statement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var most *turn
+	var bytes int64
+	for _, t := range r.turns {
+		if held := t.memory.Load(); held > bytes {
+			most, bytes = t, held
+		}
+	}
+	if most == nil {
+		return nil, nil
+	}
+	return most, slices.Clone(most.calls)
+}

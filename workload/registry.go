@@ -1,0 +1,261 @@
+package workload
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Defaults of Options.
+const (
+	runningMaxDefault   = 64
+	queuedMaxDefault    = 1024
+	queueTimeoutDefault = 60 * time.Second
+	memoryBytesDefault  = 1 << 30
+	// memoryTotalDefault is what runningMaxDefault scans read ahead, 64 MiB each.
+	memoryTotalDefault = 4 << 30
+)
+
+// Options are the limits of a Registry. The zero value is usable.
+type Options struct {
+	// RunningMax is the number of statements that run at once; 0 means 64.
+	RunningMax int
+	// QueuedMax is the number of statements that wait for a turn; 0 means 1,024.
+	QueuedMax int
+	// QueueTimeout is how long a statement waits for a turn; 0 means one minute.
+	QueueTimeout time.Duration
+	// MemoryBytesMax bounds the memory of one statement; 0 means 1 GiB.
+	MemoryBytesMax int64
+	// MemoryTotalMax bounds the memory of all statements; 0 means 4 GiB. When it is
+	// exceeded, the statement that holds most is ended.
+	MemoryTotalMax int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.RunningMax == 0 {
+		o.RunningMax = runningMaxDefault
+	}
+	if o.QueuedMax == 0 {
+		o.QueuedMax = queuedMaxDefault
+	}
+	if o.QueueTimeout == 0 {
+		o.QueueTimeout = queueTimeoutDefault
+	}
+	if o.MemoryBytesMax == 0 {
+		o.MemoryBytesMax = memoryBytesDefault
+	}
+	if o.MemoryTotalMax == 0 {
+		o.MemoryTotalMax = memoryTotalDefault
+	}
+	return o
+}
+
+// Info says what a statement is.
+type Info struct {
+	// ID names the statement. Calls with the same ID and User share its turn.
+	ID   string
+	User string
+	// Session ties the statement to a session, for KillSession; empty means none.
+	Session string
+	SQL     string
+	Kind    string // "query", "update" or "ingest"
+	// Timeout ends the statement that long after Start, waiting included; 0 means
+	// that it may run for ever.
+	Timeout time.Duration
+}
+
+// key names a turn.
+type key struct{ id, user string }
+
+// turn is one statement, which runs or waits to, and the calls that work for it.
+type turn struct {
+	info    Info // of the first call
+	began   time.Time
+	granted chan struct{} // closed when its calls may run
+	memory  atomic.Int64  // bytes that its allocators hold
+
+	running bool         // guarded by Registry.mu
+	calls   []*Statement // guarded by Registry.mu
+}
+
+// Registry holds the statements that run or wait to. It is safe for concurrent
+// use and starts no goroutines of its own.
+type Registry struct {
+	clock   clock.Clock
+	options Options
+	memory  atomic.Int64 // bytes that all allocators hold
+
+	// mu guards the fields below.
+	mu      sync.Mutex
+	turns   map[key]*turn
+	queue   []*turn // those that wait, in the order they came
+	running int     // turns that run
+	killed  killed
+	closed  bool
+
+	started, ended, timedOut, refused atomic.Int64 // counters of Stats
+}
+
+// New returns a Registry without statements.
+func New(c clock.Clock, o Options) *Registry {
+	return &Registry{
+		clock: c, options: o.withDefaults(), turns: map[key]*turn{},
+		killed: killed{until: map[key]time.Time{}},
+	}
+}
+
+// Start waits for the statement's turn. The context it returns ends with ctx,
+// with the Statement, when the statement is killed and when its time is over;
+// context.Cause then says which. The caller Ends the Statement.
+//
+// Errors: KindExhausted if too many statements wait or the wait was too long;
+// KindUnavailable after Close; one that is context.Canceled or
+// context.DeadlineExceeded if the statement is killed, was killed before, or ran
+// out of time; that of ctx.
+func (r *Registry) Start(ctx context.Context, info Info) (context.Context, *Statement, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := &Statement{registry: r, info: info, cancelFunc: cancel}
+	if err := r.enter(s); err != nil {
+		cancel(err)
+		return ctx, nil, err
+	}
+	if info.Timeout > 0 {
+		timer := time.AfterFunc(info.Timeout, func() {
+			if s.stop(timedOut(info)) {
+				r.timedOut.Add(1)
+			}
+		})
+		s.stopTimerFunc = timer.Stop
+	}
+	if err := r.wait(ctx, s); err != nil {
+		s.stop(err)
+		s.End()
+		return ctx, nil, err
+	}
+	return ctx, s, nil
+}
+
+// enter makes a call known and gives it a turn if one is free.
+func (r *Registry) enter(s *Statement) error {
+	now := r.clock.Now()
+	k := key{id: s.info.ID, user: s.info.User}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return lake.Errorf(lake.KindUnavailable, "the server is shutting down")
+	}
+	if r.killed.has(k, now) {
+		return killedBefore(s.info)
+	}
+	t, ok := r.turns[k]
+	if !ok {
+		if len(r.queue) >= r.options.QueuedMax {
+			r.refused.Add(1)
+			return lake.Errorf(lake.KindExhausted, "%d statements run and %d wait for their turn, which is the limit; try again later",
+				r.running, len(r.queue))
+		}
+		t = &turn{info: s.info, began: now, granted: make(chan struct{})}
+		r.turns[k] = t
+		r.queue = append(r.queue, t)
+		r.grant()
+	}
+	s.turn = t
+	t.calls = append(t.calls, s)
+	r.started.Add(1)
+	return nil
+}
+
+// grant gives free turns to those that wait. The caller holds mu.
+func (r *Registry) grant() {
+	for r.running < r.options.RunningMax && len(r.queue) > 0 {
+		t := r.queue[0]
+		r.queue = slices.Delete(r.queue, 0, 1)
+		t.running = true
+		r.running++
+		close(t.granted)
+	}
+}
+
+// wait returns when the statement has its turn.
+func (r *Registry) wait(ctx context.Context, s *Statement) error {
+	select {
+	case <-s.turn.granted:
+		return context.Cause(ctx)
+	default:
+	}
+	timer := time.NewTimer(r.options.QueueTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.turn.granted:
+	case <-ctx.Done():
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if s.turn.running {
+			break
+		}
+		r.refused.Add(1)
+		return lake.Errorf(lake.KindExhausted, "the statement waited %s for its turn while %d others ran; try again later, or see lake.statements()",
+			r.options.QueueTimeout, r.running)
+	}
+	return context.Cause(ctx)
+}
+
+// leave forgets a call; with the last one its statement's turn is over.
+func (r *Registry) leave(s *Statement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := s.turn
+	t.calls = slices.DeleteFunc(t.calls, func(other *Statement) bool { return other == s })
+	if len(t.calls) > 0 {
+		return
+	}
+	delete(r.turns, key{id: s.info.ID, user: s.info.User})
+	if t.running {
+		r.running--
+		r.grant()
+		return
+	}
+	r.queue = slices.DeleteFunc(r.queue, func(other *turn) bool { return other == t })
+}
+
+// Close ends all statements and refuses new ones. It does not wait for their
+// callers, who End them.
+func (r *Registry) Close() {
+	r.mu.Lock()
+	r.closed = true
+	calls := r.calls(func(*Statement) bool { return true })
+	r.mu.Unlock()
+	for _, s := range calls {
+		s.stop(lake.Errorf(lake.KindUnavailable, "the server is shutting down"))
+	}
+}
+
+// calls returns those that match. The caller holds mu.
+func (r *Registry) calls(match func(*Statement) bool) []*Statement {
+	var found []*Statement
+	for _, t := range r.turns {
+		for _, s := range t.calls {
+			if match(s) {
+				found = append(found, s)
+			}
+		}
+	}
+	return found
+}
+
+// Busy returns the sessions that have a statement running or waiting.
+func (r *Registry) Busy() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	busy := make(map[string]bool)
+	for _, s := range r.calls(func(s *Statement) bool { return s.info.Session != "" }) {
+		busy[s.info.Session] = true
+	}
+	return busy
+}
