@@ -32,7 +32,7 @@ func (r *Registry) List() []Running {
 	calls := make([][]*Statement, 0, len(r.turns))
 	for _, t := range r.turns {
 		list = append(list, Running{
-			Info: t.info, Queued: !t.running, Began: t.began, Elapsed: now.Sub(t.began), Memory: t.memory.Load(),
+			Info: t.info, Queued: !t.running && !t.yielded.Load() && !t.info.Prompt, Began: t.began, Elapsed: now.Sub(t.began), Memory: t.memory.Load(),
 		})
 		calls = append(calls, slices.Clone(t.calls))
 	}

@@ -16,7 +16,10 @@ const (
 	runningMaxDefault   = 64
 	queuedMaxDefault    = 1024
 	queueTimeoutDefault = 60 * time.Second
-	memoryBytesDefault  = 1 << 30
+	// stallTimeout is how long a statement may wait for its client to take rows
+	// before its turn is given to another. It is the interval of looking for one, too.
+	stallTimeout       = 5 * time.Second
+	memoryBytesDefault = 1 << 30
 	// memoryTotalDefault is what runningMaxDefault scans read ahead, 64 MiB each.
 	memoryTotalDefault = 4 << 30
 )
@@ -67,6 +70,9 @@ type Info struct {
 	// Timeout ends the statement that long after Start, waiting included; 0 means
 	// that it may run for ever.
 	Timeout time.Duration
+	// Prompt is set for statements that must not wait, such as KILL and COMMIT:
+	// they are listed and killed as others and need no turn.
+	Prompt bool
 }
 
 // key names a turn.
@@ -78,6 +84,7 @@ type turn struct {
 	began   time.Time
 	granted chan struct{} // closed when its calls may run
 	memory  atomic.Int64  // bytes that its allocators hold
+	yielded atomic.Bool   // its turn was taken; changed with Registry.mu held
 
 	running bool         // guarded by Registry.mu
 	calls   []*Statement // guarded by Registry.mu
@@ -154,15 +161,19 @@ func (r *Registry) enter(s *Statement) error {
 	}
 	t, ok := r.turns[k]
 	if !ok {
-		if len(r.queue) >= r.options.QueuedMax {
+		if len(r.queue) >= r.options.QueuedMax && !s.info.Prompt {
 			r.refused.Add(1)
 			return lake.Errorf(lake.KindExhausted, "%d statements run and %d wait for their turn, which is the limit; try again later",
 				r.running, len(r.queue))
 		}
 		t = &turn{info: s.info, began: now, granted: make(chan struct{})}
 		r.turns[k] = t
-		r.queue = append(r.queue, t)
-		r.grant()
+		if s.info.Prompt {
+			close(t.granted)
+		} else {
+			r.queue = append(r.queue, t)
+			r.grant()
+		}
 	}
 	s.turn = t
 	t.calls = append(t.calls, s)
@@ -190,20 +201,63 @@ func (r *Registry) wait(ctx context.Context, s *Statement) error {
 	}
 	timer := time.NewTimer(r.options.QueueTimeout)
 	defer timer.Stop()
-	select {
-	case <-s.turn.granted:
-	case <-ctx.Done():
-	case <-timer.C:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if s.turn.running {
-			break
+	look := time.NewTicker(stallTimeout)
+	defer look.Stop()
+	for {
+		select {
+		case <-s.turn.granted:
+			return context.Cause(ctx)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-look.C:
+			r.takeBack()
+		case <-timer.C:
+			return r.waitedTooLong(s)
 		}
-		r.refused.Add(1)
-		return lake.Errorf(lake.KindExhausted, "the statement waited %s for its turn while %d others ran; try again later, or see lake.statements()",
-			r.options.QueueTimeout, r.running)
 	}
-	return context.Cause(ctx)
+}
+
+func (r *Registry) waitedTooLong(s *Statement) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.turn.running {
+		return nil
+	}
+	r.refused.Add(1)
+	return lake.Errorf(lake.KindExhausted, "the statement waited %s for its turn while %d others ran; try again later, or see lake.statements()",
+		r.options.QueueTimeout, r.running)
+}
+
+// takeBack takes the turns of statements whose clients do not read, so that a
+// few of them cannot keep all others waiting. They hold memory and do no work.
+func (r *Registry) takeBack() {
+	before := r.clock.Now().Add(-stallTimeout)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.turns {
+		stalled := func(s *Statement) bool {
+			since := s.stalled.Load()
+			return since != nil && !since.After(before)
+		}
+		if t.running && len(t.calls) > 0 && !slices.ContainsFunc(t.calls, func(s *Statement) bool { return !stalled(s) }) {
+			t.running = false
+			t.yielded.Store(true)
+			r.running--
+		}
+	}
+	r.grant()
+}
+
+// resume lets a statement go on whose turn was taken: at once, because waiting
+// could never end where one client reads two results in turn. For a while more
+// than RunningMax may run then.
+func (r *Registry) resume(t *turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.yielded.CompareAndSwap(true, false) {
+		t.running = true
+		r.running++
+	}
 }
 
 // leave forgets a call; with the last one its statement's turn is over.
@@ -247,15 +301,4 @@ func (r *Registry) calls(match func(*Statement) bool) []*Statement {
 		}
 	}
 	return found
-}
-
-// Busy returns the sessions that have a statement running or waiting.
-func (r *Registry) Busy() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	busy := make(map[string]bool)
-	for _, s := range r.calls(func(s *Statement) bool { return s.info.Session != "" }) {
-		busy[s.info.Session] = true
-	}
-	return busy
 }

@@ -320,13 +320,60 @@ func TestNoStatementIsLostWhenManyComeAndGo(t *testing.T) {
 	require.Zero(t, stats.Running+stats.Queued)
 }
 
-func TestBusySessionsAreThoseWithAStatement(t *testing.T) {
+func TestStatementsThatMustNotWaitDoNot(t *testing.T) {
 	t.Parallel()
-	r := setup(workload.Options{})
-	_, st := start(t, r, workload.Info{ID: "a", Session: "s"})
-	_, other := start(t, r, workload.Info{ID: "b"})
-	require.Equal(t, map[string]bool{"s": true}, r.Busy())
+	r := setup(workload.Options{RunningMax: 1})
+	_, st := start(t, r, workload.Info{ID: "a"})
+	ctx, kill := start(t, r, workload.Info{ID: "b", Prompt: true, User: "ann"})
+	require.Equal(t, int64(1), r.Stats().Running)
+	require.False(t, r.List()[1].Queued)
+	_, err := r.Kill("b", workload.Killer{User: "ann"})
+	require.NoError(t, err)
+	require.Error(t, ctx.Err())
+	kill.End()
 	st.End()
-	other.End()
-	require.Empty(t, r.Busy())
+	require.Equal(t, workload.Stats{Started: 2, Killed: 1}, r.Stats())
+}
+
+func TestAClientThatDoesNotReadLosesItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := setup(workload.Options{RunningMax: 1})
+		_, st := start(t, r, workload.Info{ID: "a"})
+		_, works := start(t, r, workload.Info{ID: "a"})
+		st.Stall()
+		_, _, err := r.Start(t.Context(), workload.Info{ID: "b"})
+		require.ErrorIs(t, err, lake.ErrExhausted, "one of its calls works")
+		works.End()
+		began := time.Now()
+		_, other := start(t, r, workload.Info{ID: "b"})
+		require.LessOrEqual(t, time.Since(began), 5*time.Second)
+		require.Equal(t, int64(1), r.Stats().Running)
+		require.False(t, r.List()[0].Queued)
+		st.Resume() // goes on at once
+		st.Resume()
+		require.Equal(t, int64(2), r.Stats().Running)
+		other.End()
+		_, _, err = r.Start(t.Context(), workload.Info{ID: "c"})
+		require.ErrorIs(t, err, lake.ErrExhausted)
+		st.Stall()
+		st.End()
+		_, last := start(t, r, workload.Info{ID: "d"})
+		last.End()
+		require.Zero(t, r.Stats().Running)
+	})
+}
+
+func TestAStalledStatementEndsWithoutItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := setup(workload.Options{RunningMax: 1})
+		_, st := start(t, r, workload.Info{ID: "a"})
+		st.Stall()
+		_, other := start(t, r, workload.Info{ID: "b"})
+		st.End()
+		require.Equal(t, int64(1), r.Stats().Running)
+		other.End()
+		require.Zero(t, r.Stats().Running)
+	})
 }

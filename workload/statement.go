@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -18,6 +19,8 @@ type Statement struct {
 	stopTimerFunc func() bool // nil without time-out
 
 	rows, bytes atomic.Int64
+	// stalled is when the call began to wait for its client; nil while it works.
+	stalled atomic.Pointer[time.Time]
 
 	// mu guards the fields below. The functions are called with it held, so that
 	// none runs after End.
@@ -38,6 +41,21 @@ func (s *Statement) AddBatch(rows, bytes int64) error {
 	s.rows.Add(rows)
 	s.bytes.Add(bytes)
 	return s.Check()
+}
+
+// Stall notes that the call does nothing until its client takes what it has, when
+// Resume is called. A statement all of whose calls stall may lose its turn.
+func (s *Statement) Stall() {
+	now := s.registry.clock.Now()
+	s.stalled.Store(&now)
+}
+
+// Resume notes that the call works again.
+func (s *Statement) Resume() {
+	s.stalled.Store(nil)
+	if s.turn.yielded.Load() {
+		s.registry.resume(s.turn)
+	}
 }
 
 // Check returns why the call must end, if it must. Allocators cannot refuse, so
