@@ -143,7 +143,7 @@ func (m *model) Files(
 	return c, nil
 }
 
-func (m *model) inlinedAt(table lake.TableID, s lake.SnapshotID) []cache.Inlined {
+func (m *model) inlinedAt(table lake.TableID, s lake.SnapshotID) []lake.Inlined {
 	var rows int64
 	for snapshot, n := range m.inlined[table] {
 		if snapshot <= s {
@@ -153,7 +153,7 @@ func (m *model) inlinedAt(table lake.TableID, s lake.SnapshotID) []cache.Inlined
 	if rows == 0 {
 		return nil
 	}
-	return []cache.Inlined{{Name: fmt.Sprint("inlined_", table), Rows: rows}}
+	return []lake.Inlined{{Name: fmt.Sprint("inlined_", table), Rows: rows}}
 }
 
 // difference tells how v differs from the version of the naive way; "" if it

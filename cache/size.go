@@ -71,6 +71,11 @@ func tableBytes(t *lake.Table) int64 {
 	for i := range t.Columns {
 		t.Columns[i].Walk(func(c *lake.Column) { n += columnBytes(c) })
 	}
+	n += namesBytes(t.PrimaryKey)
+	for i := range t.ForeignKeys {
+		k := &t.ForeignKeys[i]
+		n += int64(unsafe.Sizeof(*k)) + textBytes(k.Schema, k.Table) + namesBytes(k.Columns) + namesBytes(k.RefColumns)
+	}
 	return n + specBytes(t.Partition)
 }
 
@@ -106,3 +111,5 @@ func columnBytes(c *lake.Column) int64 {
 	}
 	return n
 }
+
+func namesBytes(names []string) int64 { return int64(len(names))*2*pointerBytes + textBytes(names...) }

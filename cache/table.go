@@ -35,15 +35,9 @@ type TableChanges struct {
 	// that ended at or before it.
 	Files []lake.DataFile
 	// Inlined names the tables of inlined rows at upTo, all of them.
-	Inlined []Inlined
+	Inlined []lake.Inlined
 	// Partitions holds every PartitionSpec that a file in Files names.
 	Partitions []lake.PartitionSpec
-}
-
-// Inlined is a table of inlined rows.
-type Inlined struct {
-	Name string
-	Rows int64 // live at the snapshot asked for
 }
 
 // TableVersion is what a table consists of at one snapshot. It is shared:
@@ -54,7 +48,7 @@ type TableVersion struct {
 	// Files are those live at Snapshot, ascending by ID, with the Deletes that
 	// are live at it.
 	Files      []*lake.DataFile
-	Inlined    []Inlined
+	Inlined    []lake.Inlined
 	Partitions []lake.PartitionSpec // ascending by ID; files may name each of them
 
 	set *fileSet // whose files are Files

@@ -96,15 +96,9 @@ type Files struct {
 	Files []lake.DataFile
 	// Inlined names the tables of inlined rows, with their live row count, of
 	// the table at upTo; complete whatever `after` was.
-	Inlined []Inlined
+	Inlined []lake.Inlined
 	// Partitions holds every PartitionSpec that a file in Files names.
 	Partitions []lake.PartitionSpec
-}
-
-// Inlined is a table of inlined rows.
-type Inlined struct {
-	Name string
-	Rows int64 // live at the snapshot asked for
 }
 
 // StagedFile is an object that may exist and is in no Snapshot yet.

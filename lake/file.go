@@ -79,6 +79,12 @@ type Delete struct {
 	PartialMax SnapshotID
 }
 
+// Inlined is a table of the catalog that holds rows of a table.
+type Inlined struct {
+	Name string
+	Rows int64 // live at the snapshot asked for
+}
+
 // Live reports whether the file belongs to snapshot s.
 func (f *DataFile) Live(s SnapshotID) bool {
 	return f.Begin <= s && (f.End == 0 || s < f.End)

@@ -61,6 +61,13 @@ type Table struct {
 	Comment   string
 	Columns   []Column
 	Partition *PartitionSpec // nil if unpartitioned
+	// PrimaryKey names the columns of the declared primary key, in its order;
+	// nil if there is none. Keys are declarations: nobody checks the rows, but
+	// these columns are not nullable.
+	PrimaryKey []string
+	// ForeignKeys are declared too. The table that one refers to may have been
+	// dropped since: State.ForeignKeys returns those that hold.
+	ForeignKeys []ForeignKey
 	// Options holds the options of the table (scope 'table' in
 	// ducklake_metadata) and those of its schema that it does not set itself,
 	// by name; they override State.Options.

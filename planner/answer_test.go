@@ -78,7 +78,7 @@ func TestAnswerFromTheCatalog(t *testing.T) {
 	}
 	plainFiles := version(nil, numbersFile(), numbersFile())
 	inlined := version(nil, numbersFile())
-	inlined.Inlined = []cache.Inlined{{Name: "i", Rows: 2}}
+	inlined.Inlined = []lake.Inlined{{Name: "i", Rows: 2}}
 	nan := math.NaN()
 	for name, c := range map[string]struct {
 		sql, want string
@@ -155,7 +155,7 @@ func TestNativeScanDropsAFilterThatStatisticsDecide(t *testing.T) {
 	require.Len(t, decided.Native.Scan.Tasks, 1)
 
 	v := version(nil, numbersFile())
-	v.Inlined = []cache.Inlined{{Name: "i", Rows: 1}}
+	v.Inlined = []lake.Inlined{{Name: "i", Rows: 1}}
 	inlined := planNumbers(t, p, "select a from n where f < 10", v)
 	require.NotNil(t, inlined.Native.Scan.Residual, "inlined rows have no statistics")
 	require.Equal(t, []string{"i"}, inlined.Native.Scan.InlinedTables)
@@ -191,7 +191,7 @@ func TestExplainAndScanPlanAgree(t *testing.T) {
 		{Index: 1, Rows: 1, Bytes: 10, Columns: []lake.ColumnStats{intStats(1, 6, 6, 1, 0)}},
 	}
 	v := version(nil, kept, skipped)
-	v.Inlined = []cache.Inlined{{Name: "i", Rows: 2}}
+	v.Inlined = []lake.Inlined{{Name: "i", Rows: 2}}
 	plan := planNumbers(t, p, "select sum(f) from n q where a = 6 and v like '%x'", v)
 	require.Equal(t, []string{
 		"execution: engine",

@@ -58,7 +58,7 @@ type Read struct {
 	// answer is the same if only rows for which it is true are read.
 	Filter expr.Predicate
 	Pruned
-	Inlined []cache.Inlined
+	Inlined []lake.Inlined
 
 	answered int64 // files that are not read because the catalog answers
 }

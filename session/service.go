@@ -123,11 +123,7 @@ func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo 
 	if err != nil {
 		return cache.TableChanges{}, err
 	}
-	changes := cache.TableChanges{Files: files.Files, Partitions: files.Partitions}
-	for _, in := range files.Inlined {
-		changes.Inlined = append(changes.Inlined, cache.Inlined{Name: in.Name, Rows: in.Rows})
-	}
-	return changes, nil
+	return cache.TableChanges(files), nil
 }
 
 // State returns the schemas and tables that a caller sees now.

@@ -328,7 +328,7 @@ func (l *fileLoader) partitionType(field lake.PartitionField, at lake.SnapshotID
 }
 
 // inlined lists the tables of inlined rows that have a row at a snapshot.
-func (s *session) inlined(ctx context.Context, table lake.TableID, at int64) ([]catalog.Inlined, error) {
+func (s *session) inlined(ctx context.Context, table lake.TableID, at int64) ([]lake.Inlined, error) {
 	var names []string
 	err := s.each(ctx, `SELECT table_name FROM ducklake_inlined_data_tables WHERE table_id = ? ORDER BY schema_version`,
 		[]any{int64(table)}, func(scan func(...any) error) error {
@@ -340,9 +340,9 @@ func (s *session) inlined(ctx context.Context, table lake.TableID, at int64) ([]
 	if err != nil {
 		return nil, err
 	}
-	var out []catalog.Inlined
+	var out []lake.Inlined
 	for _, name := range names {
-		entry := catalog.Inlined{Name: name}
+		entry := lake.Inlined{Name: name}
 		if _, err := s.one(ctx, `SELECT count(*) FROM `+lake.QuoteIdent(name)+` WHERE `+live,
 			[]any{at, at}, &entry.Rows); err != nil {
 			return nil, err
