@@ -26,7 +26,14 @@ type Description struct {
 //
 // Errors: those of Query.
 func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Description, error) {
-	s, done, err := x.bind(ctx, sql, schema)
+	return x.DescribeQuery(ctx, Query{SQL: sql, Schema: schema})
+}
+
+// DescribeQuery binds a query against what its Overlay shows, without running it.
+//
+// Errors: those of Query.
+func (x *Executor) DescribeQuery(ctx context.Context, q Query) (*Description, error) {
+	s, done, err := x.bind(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -44,19 +51,19 @@ func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Descripti
 }
 
 // bind prepares a statement on a connection of its own; the caller calls done.
-func (x *Executor) bind(ctx context.Context, sql, schema string) (s *statement, done func(), err error) {
-	c, err := x.take(ctx, schema)
+func (x *Executor) bind(ctx context.Context, q Query) (s *statement, done func(), err error) {
+	x, c, err := x.takeFor(ctx, q.Schema, q.Overlay)
 	if err != nil {
 		return nil, nil, err
 	}
 	stop := watch(ctx, c)
-	if err = c.exec("BEGIN TRANSACTION READ ONLY"); err == nil {
-		s, err = c.prepare(sql)
+	if err = c.beginReading(q.Overlay, ""); err == nil {
+		s, err = c.prepare(q.SQL)
 	}
 	if err != nil {
 		stop()
 		x.finish(c)
-		return nil, nil, x.queryError(ctx, Query{SQL: sql, Schema: schema}, err)
+		return nil, nil, x.queryError(ctx, q, err)
 	}
 	return s, func() {
 		s.close()
@@ -95,7 +102,12 @@ func (s *statement) params() []arrow.Field {
 //
 // Errors: those of Describe; KindUnsupported for a type that a table cannot hold.
 func (x *Executor) ColumnsOfQuery(ctx context.Context, sql, schema string) ([]lake.Column, error) {
-	s, done, err := x.bind(ctx, sql, schema)
+	return x.QueryColumns(ctx, Query{SQL: sql, Schema: schema})
+}
+
+// QueryColumns is ColumnsOfQuery for a query that may have an Overlay.
+func (x *Executor) QueryColumns(ctx context.Context, q Query) ([]lake.Column, error) {
+	s, done, err := x.bind(ctx, q)
 	if err != nil {
 		return nil, err
 	}

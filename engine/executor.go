@@ -26,9 +26,15 @@ type Options struct {
 	// ConnectionsMax bounds the queries that run at the same time, readers that
 	// are not released yet included; others wait. 0 means 64.
 	ConnectionsMax int
+	// OverlaysMax bounds those of them that have an Overlay; 0 means 4.
+	OverlaysMax int
 }
 
-const executorConnectionsMax = 64
+// Defaults of Options.
+const (
+	executorConnectionsMax = 64
+	executorOverlaysMax    = 4
+)
 
 // CatalogName is the catalog that clients see.
 const CatalogName = "lake"
@@ -46,6 +52,10 @@ type Executor struct {
 	sources  *registry
 	mirror   mirror
 	scratch  *scratch
+	opts     Options
+	overlays *overlays
+	// home is where the executor of a query with an Overlay is put back; nil in others.
+	home *overlays
 	// syncing is the mirror's own connection: Sync must not wait for readers.
 	syncing *connection // guarded by mirror.mu
 }
@@ -56,9 +66,26 @@ func NewExecutor(mem memory.Allocator, opts Options) (*Executor, error) {
 	if opts.ConnectionsMax == 0 {
 		opts.ConnectionsMax = executorConnectionsMax
 	}
+	if opts.OverlaysMax == 0 {
+		opts.OverlaysMax = executorOverlaysMax
+	}
 	if mem == nil {
 		mem = memory.DefaultAllocator
 	}
+	x, err := newExecutor(mem, opts, nil)
+	if err != nil {
+		return nil, err
+	}
+	if x.scratch, err = newScratch(); err != nil {
+		x.Close()
+		return nil, lake.Wrap(lake.KindInternal, "set up the scratch catalog", err)
+	}
+	return x, nil
+}
+
+// newExecutor opens an instance. If main is not nil it is for the queries with
+// an Overlay of that executor, whose sources they read.
+func newExecutor(mem memory.Allocator, opts Options, main *Executor) (*Executor, error) {
 	settings := map[string]string{"temp_directory": opts.TempDir}
 	if opts.MemoryLimitBytes > 0 {
 		settings["memory_limit"] = strconv.FormatInt(opts.MemoryLimitBytes, 10) + "B"
@@ -70,16 +97,16 @@ func NewExecutor(mem memory.Allocator, opts Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs}
+	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs, opts: opts}
+	if main != nil {
+		x.sources, x.home = main.sources, main.overlays
+	}
 	if err := x.configure(opts); err != nil {
 		x.disconnect()
 		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
 	}
-	if x.scratch, err = newScratch(); err != nil {
-		x.disconnect()
-		return nil, lake.Wrap(lake.KindInternal, "set up the scratch catalog", err)
-	}
 	x.pool = newPool(in, opts.ConnectionsMax)
+	x.overlays = &overlays{main: x, slots: make(chan struct{}, opts.OverlaysMax)}
 	return x, nil
 }
 
@@ -96,7 +123,10 @@ func (x *Executor) configure(opts Options) error {
 	if x.threads, err = strconv.Atoi(rows[0][0]); err != nil {
 		return err
 	}
-	if x.sources, err = newRegistry(c, x.threads); err != nil {
+	if x.sources == nil {
+		x.sources = &registry{threads: x.threads, sources: map[string]*registration{}}
+	}
+	if err := x.sources.register(c); err != nil {
 		return err
 	}
 	dirs := make([]string, len(opts.AllowedDirs))
@@ -111,9 +141,12 @@ func (x *Executor) configure(opts Options) error {
 
 // Close frees the executor. Every reader must have been released.
 func (x *Executor) Close() {
+	x.overlays.close()
 	x.pool.close()
 	x.disconnect()
-	x.scratch.close()
+	if x.scratch != nil {
+		x.scratch.close()
+	}
 }
 
 func (x *Executor) disconnect() {

@@ -52,6 +52,8 @@ type connection struct {
 	conn duckdb.Connection
 	// schema is the default schema that the connection was last given.
 	schema string
+	// temporary are the names of the empty temporary tables of an Overlay.
+	temporary []string
 }
 
 func (i *instance) connect() (*connection, error) {

@@ -30,6 +30,10 @@ type Query struct {
 	BatchBytes int64
 	// BatchRows bounds its rows; 0 means 65,536.
 	BatchRows int64
+	// Overlay is what the query sees of schemas and tables; nil means the mirror.
+	Overlay *Overlay
+
+	target string // the temporary table of InsertRows; empty if none
 }
 
 // Defaults of Query.
@@ -49,7 +53,7 @@ func (x *Executor) Query(ctx context.Context, q Query) (array.RecordReader, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c, err := x.take(ctx, q.Schema)
+	x, c, err := x.takeFor(ctx, q.Schema, q.Overlay)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +62,20 @@ func (x *Executor) Query(ctx context.Context, q Query) (array.RecordReader, erro
 		x.finish(c)
 		return nil, x.queryError(ctx, q, err)
 	}
+	if q.Overlay != nil {
+		r.spool()
+	}
 	return r, nil
 }
 
-// finish ends the read-only transaction of a query and gives the connection back.
+// finish ends the read-only transaction of a query and gives the connection
+// back, and after it the executor of a query with an Overlay.
 func (x *Executor) finish(c *connection) {
+	if x.home != nil {
+		c.schema = "" // the next query may have no such schema
+		defer x.home.put(x)
+	}
+	c.temporary = nil
 	if err := c.exec("ROLLBACK"); err != nil {
 		var e *SQLError
 		if !errors.As(err, &e) || !strings.Contains(e.Message, "no transaction is active") {
@@ -82,7 +95,7 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 	if q.BatchRows == 0 {
 		q.BatchRows = batchRowsDefault
 	}
-	if err := c.exec("BEGIN TRANSACTION READ ONLY"); err != nil {
+	if err := c.beginReading(q.Overlay, q.target); err != nil {
 		return nil, err
 	}
 	stop := watch(ctx, c)
@@ -208,6 +221,7 @@ type resultReader struct {
 	err        error
 	ended      bool
 	release    sync.Once
+	disconnect sync.Once
 }
 
 var _ array.RecordReader = (*resultReader)(nil)
@@ -231,6 +245,11 @@ func (r *resultReader) close() {
 	}
 	r.batch.release()
 	r.ended = true
+	r.disconnect.Do(r.finish)
+}
+
+// finish gives the connection back.
+func (r *resultReader) finish() {
 	// Destroying the result of a query that still runs cancels it.
 	duckdb.DestroyResult(r.result)
 	r.statement.close()
@@ -238,13 +257,25 @@ func (r *resultReader) close() {
 	r.executor.finish(r.connection)
 }
 
+// spoolBatchesMax bounds the batches that are read ahead of a query with an
+// Overlay; what the lake's catalog shows of itself is seldom more than one.
+const spoolBatchesMax = 2
+
+// spool reads a small result to its end and gives the connection back, so that
+// a client that does not read on holds no executor of queries with an Overlay.
+func (r *resultReader) spool() {
+	for !r.ended && len(r.batch.full) < spoolBatchesMax {
+		r.advance()
+	}
+	if r.ended {
+		r.disconnect.Do(r.finish)
+	}
+}
+
 func (r *resultReader) Next() bool {
 	if r.current != nil {
 		r.current.Release()
 		r.current = nil
-	}
-	if r.ended {
-		return false
 	}
 	for {
 		if batch := r.batch.take(r.ended); batch != nil {
@@ -254,11 +285,15 @@ func (r *resultReader) Next() bool {
 		if r.ended {
 			return false
 		}
-		if err := r.fetch(); err != nil {
-			r.err, r.ended = r.executor.queryError(r.ctx, r.query, err), true
-			r.batch.release()
-			return false
-		}
+		r.advance()
+	}
+}
+
+// advance reads one more chunk. If it cannot be had the stream ends with an error.
+func (r *resultReader) advance() {
+	if err := r.fetch(); err != nil {
+		r.err, r.ended = r.executor.queryError(r.ctx, r.query, err), true
+		r.batch.release()
 	}
 }
 

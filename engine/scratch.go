@@ -249,6 +249,8 @@ type Insert struct {
 	Schema string
 	// BatchBytes and BatchRows are those of Query.
 	BatchBytes, BatchRows int64
+	// Overlay is that of Query.
+	Overlay *Overlay
 }
 
 // InsertRows runs INSERTs into an empty table that nobody else sees, with the
@@ -257,16 +259,18 @@ type Insert struct {
 //
 // Errors: those of Query; KindInvalid for a row that the table cannot hold.
 func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReader, error) {
-	c, err := x.take(ctx, in.Schema)
+	x, c, err := x.takeFor(ctx, in.Schema, in.Overlay)
 	if err != nil {
 		return nil, err
 	}
-	q := Query{Schema: in.Schema, Rewritten: true, BatchBytes: in.BatchBytes, BatchRows: in.BatchRows}
+	q := Query{
+		Schema: in.Schema, Rewritten: true, BatchBytes: in.BatchBytes, BatchRows: in.BatchRows,
+		Overlay: in.Overlay, target: in.Table,
+	}
 	target := "temp.main." + lake.QuoteIdent(in.Table)
 	q.SQL = "SELECT * FROM " + target
 	r, err := x.start(ctx, c, q, func() error {
-		ddl := columnsDDL(target, in.Columns, true)
-		if err := c.exec("%s", "CREATE TEMPORARY"+strings.TrimPrefix(ddl, "CREATE")); err != nil {
+		if err := c.exec("%s", temporaryDDL(target, in.Columns, true)); err != nil {
 			return lake.Wrap(lake.KindInternal, "make the table of an INSERT", err)
 		}
 		for _, sqlFunc := range in.SQLFuncs {

@@ -66,8 +66,8 @@ type registration struct {
 	err error // the first error of the source; guarded by mu
 }
 
-func newRegistry(c *connection, threads int) (*registry, error) {
-	r := &registry{threads: threads, sources: map[string]*registration{}}
+// register makes the sources readable in the instance of c.
+func (r *registry) register(c *connection) error {
 	f := duckdb.CreateTableFunction()
 	defer duckdb.DestroyTableFunction(&f)
 	duckdb.TableFunctionSetName(f, ScanFunction)
@@ -77,9 +77,9 @@ func newRegistry(c *connection, threads int) (*registry, error) {
 	duckdb.TableFunctionSupportsProjectionPushdown(f, true)
 	setCallbacks(f, r)
 	if duckdb.RegisterTableFunction(c.conn, f) == duckdb.StateError {
-		return nil, lake.Errorf(lake.KindInternal, "register the table function %s", ScanFunction)
+		return lake.Errorf(lake.KindInternal, "register the table function %s", ScanFunction)
 	}
-	return r, nil
+	return nil
 }
 
 // Register makes a source known, and returns the SQL text that reads it, to be

@@ -103,11 +103,23 @@ func (c *connection) checkTables(sql string) error {
 		child := duckdb.GetListChild(names, i)
 		name := duckdb.GetVarchar(child)
 		duckdb.DestroyValue(&child)
-		if !strings.HasPrefix(name, `"temp".`) {
+		if !strings.HasPrefix(name, `"temp".`) || c.showsEmpty(name) {
 			return lake.Errorf(lake.KindUnsupported, "reading %s in this place of a statement is not supported", name)
 		}
 	}
 	return nil
+}
+
+// showsEmpty reports whether a qualified name is of a temporary table of an Overlay.
+func (c *connection) showsEmpty(name string) bool {
+	for _, t := range c.temporary {
+		for _, part := range []string{t, lake.QuoteIdent(t)} {
+			if n := len(name) - len(part) - 1; n > 0 && name[n] == '.' && strings.EqualFold(name[n+1:], part) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *statement) close() { duckdb.DestroyPrepare(&s.prepared) }

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/flightlake/flightlake/lake"
+)
+
+// Overlay is what one query sees in place of what the mirror shows of schemas,
+// tables and views: in information_schema, DESCRIBE, SHOW and the binding of the
+// client's own text. It is not modified while a query uses it, and names are
+// compared without case. It costs an instance of DuckDB for as long as the
+// query runs, so queries whose tables are all sources should do without.
+type Overlay struct {
+	// State is what is shown; nil means what was last given to Sync.
+	State *lake.State
+	// Drop names tables and views that are not shown, and DropSchemas schemas
+	// that are not, with all in them.
+	Drop        []Name
+	DropSchemas []string
+	// CreateSchemas and Create are shown besides; a table of Create takes the
+	// place of one with its name, and its schema is shown too.
+	CreateSchemas []string
+	Create        []lake.Table
+	// Temporary are shown as temporary tables, which unqualified names find first.
+	Temporary []lake.Table
+}
+
+// Name is the name of a table or view.
+type Name struct{ Schema, Name string }
+
+// state returns what is shown of base.
+func (o *Overlay) state(base *lake.State) *lake.State {
+	if o.State != nil {
+		base = o.State
+	}
+	out := &lake.State{}
+	for i := range base.Schemas {
+		s := base.Schemas[i]
+		if slices.ContainsFunc(o.DropSchemas, func(name string) bool { return strings.EqualFold(name, s.Name) }) {
+			continue
+		}
+		s.Tables = slices.DeleteFunc(slices.Clone(s.Tables), func(t lake.Table) bool { return o.hides(s.Name, t.Name) })
+		s.Views = slices.DeleteFunc(slices.Clone(s.Views), func(v lake.View) bool { return o.hides(s.Name, v.Name) })
+		out.Schemas = append(out.Schemas, s)
+	}
+	for _, name := range o.CreateSchemas {
+		schemaOf(out, name)
+	}
+	for i := range o.Create {
+		s := schemaOf(out, o.Create[i].Schema)
+		s.Tables = append(s.Tables, o.Create[i])
+	}
+	return out
+}
+
+// hides reports whether a table or view is not shown, or another is in its place.
+func (o *Overlay) hides(schema, name string) bool {
+	return slices.ContainsFunc(o.Drop, func(n Name) bool {
+		return strings.EqualFold(n.Schema, schema) && strings.EqualFold(n.Name, name)
+	}) || slices.ContainsFunc(o.Create, func(t lake.Table) bool {
+		return strings.EqualFold(t.Schema, schema) && strings.EqualFold(t.Name, name)
+	})
+}
+
+// schemaOf returns the schema with that name, which is made if there is none.
+func schemaOf(state *lake.State, name string) *lake.Schema {
+	if s, ok := state.Schema(name); ok {
+		return s
+	}
+	state.Schemas = append(state.Schemas, lake.Schema{Name: name})
+	return &state.Schemas[len(state.Schemas)-1]
+}
+
+// overlays are the executors on which queries with an Overlay run, one on each
+// at a time: DuckDB refuses that two transactions make tables of one name, and a
+// Sync must not wait for the readers of a client.
+type overlays struct {
+	main  *Executor
+	slots chan struct{}
+
+	mu   sync.Mutex
+	idle []*Executor // guarded by mu
+}
+
+// overlayMemoryShare is the part of the executor's memory limit that each
+// executor of a query with an Overlay has.
+const overlayMemoryShare = 4
+
+// take returns an executor that shows what the overlay says and of which the
+// caller has the sole use until it calls finish; it waits for one if all are in use.
+func (o *overlays) take(ctx context.Context, overlay *Overlay) (*Executor, error) {
+	select {
+	case o.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	o.mu.Lock()
+	var x *Executor
+	if n := len(o.idle); n > 0 {
+		x = o.idle[n-1]
+		o.idle = o.idle[:n-1]
+	}
+	o.mu.Unlock()
+	if x == nil {
+		var err error
+		if x, err = o.open(); err != nil {
+			<-o.slots
+			return nil, err
+		}
+	}
+	if err := x.mirror.show(x.syncing, overlay.state(o.main.mirror.current())); err != nil {
+		o.put(x)
+		return nil, err
+	}
+	return x, nil
+}
+
+func (o *overlays) open() (*Executor, error) {
+	opts := o.main.opts
+	opts.ConnectionsMax = 1
+	opts.MemoryLimitBytes /= overlayMemoryShare
+	opts.TempDir = "" // a folder of temporary files is of one instance
+	return newExecutor(o.main.mem, opts, o.main)
+}
+
+func (o *overlays) put(x *Executor) {
+	o.mu.Lock()
+	o.idle = append(o.idle, x)
+	o.mu.Unlock()
+	<-o.slots
+}
+
+func (o *overlays) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, x := range o.idle {
+		x.Close()
+	}
+	o.idle = nil
+}
+
+// takeFor returns a connection whose default schema is schema, and the executor
+// that it belongs to, which is another one if there is an overlay. The caller
+// calls finish of that executor.
+func (x *Executor) takeFor(ctx context.Context, schema string, overlay *Overlay) (*Executor, *connection, error) {
+	if overlay == nil {
+		c, err := x.take(ctx, schema)
+		return x, c, err
+	}
+	side, err := x.overlays.take(ctx, overlay)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := side.take(ctx, schema)
+	if err != nil {
+		x.overlays.put(side)
+		return nil, nil, err
+	}
+	return side, c, nil
+}
+
+// beginReading begins a read-only transaction, in which temporary tables can be
+// made, and makes those of the overlay but for one with the name given.
+func (c *connection) beginReading(overlay *Overlay, but string) error {
+	if err := c.exec("BEGIN TRANSACTION READ ONLY"); err != nil || overlay == nil {
+		return err
+	}
+	for i := range overlay.Temporary {
+		t := &overlay.Temporary[i]
+		if strings.EqualFold(t.Name, but) {
+			continue
+		}
+		name := "temp.main." + lake.QuoteIdent(t.Name)
+		if c.exec("%s", temporaryDDL(name, t.Columns, true)) != nil {
+			if err := c.exec("%s", temporaryDDL(name, t.Columns, false)); err != nil {
+				return lake.Wrap(lake.KindInternal, "show a temporary table", err)
+			}
+		}
+		c.temporary = append(c.temporary, t.Name)
+		if comments := commentsOf(name, t); comments != "" {
+			if err := c.exec("%s", strings.TrimPrefix(comments, "; ")); err != nil {
+				return lake.Wrap(lake.KindInternal, "show the comments of a temporary table", err)
+			}
+		}
+	}
+	return nil
+}
+
+func temporaryDDL(name string, columns []lake.Column, defaults bool) string {
+	return "CREATE TEMPORARY" + strings.TrimPrefix(columnsDDL(name, columns, defaults), "CREATE")
+}
