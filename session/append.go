@@ -24,6 +24,7 @@ const appendAttempts = 10
 // target is the table that an append goes to: one that exists, or one that the
 // append creates.
 type target struct {
+	view   *view // in which it was resolved
 	schema *lake.Schema
 	name   string
 	table  *lake.Table // nil if it does not exist
@@ -61,23 +62,23 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 
 // ingestTarget resolves the table of an ingest against the latest snapshot.
 func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
-	state, _, err := s.latest(ctx)
+	v, err := s.view(ctx, in.Caller, in.Scope)
 	if err != nil {
 		return nil, err
 	}
-	name := in.Scope.schema(in.Schema)
-	schema, ok := state.Schema(name)
+	name := v.scope.schema(in.Schema)
+	schema, ok := v.state.Schema(name)
 	if !ok {
-		return nil, lake.SchemaNotFound(state, name)
+		return nil, lake.SchemaNotFound(v.state, name)
 	}
 	if in.Table == "" {
 		return nil, lake.Errorf(lake.KindInvalid, "the name of the table is empty")
 	}
-	table, exists := state.Table(schema.Name, in.Table)
-	t := &target{schema: schema, name: in.Table}
+	table, exists := v.state.Table(schema.Name, in.Table)
+	t := &target{view: v, schema: schema, name: in.Table}
 	switch {
 	case !exists && in.IfMissing == MissingFails:
-		return nil, lake.TableNotFound(state, schema.Name, in.Table)
+		return nil, lake.TableNotFound(v.state, schema.Name, in.Table)
 	case exists && in.IfExists == ExistsFails:
 		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
 	case exists && in.IfExists == ExistsAppend:
@@ -132,7 +133,7 @@ type appendRequest struct {
 // append writes the stream and publishes it. Objects of an append that is
 // surely not published are removed before it returns.
 func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Update, error) {
-	options, err := s.writeOptions(ctx, t, r.options)
+	options, err := t.writeOptions(r.options)
 	if err != nil {
 		return Update{}, err
 	}
@@ -145,8 +146,7 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 		return Update{}, err
 	}
 	if len(result.Files) == 0 && !t.creates() && r.token == "" {
-		_, head, err := s.latest(ctx)
-		return Update{Snapshot: head}, err
+		return t.view.unchanged(), nil
 	}
 	published, err := s.publish(ctx, t, r, result.Files)
 	if published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate)) {
@@ -160,13 +160,9 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 
 // writeOptions merges the options of the lake, the table and the call, the
 // later overriding the earlier.
-func (s *Service) writeOptions(ctx context.Context, t *target, call map[string]string) (writer.Options, error) {
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return writer.Options{}, err
-	}
+func (t *target) writeOptions(call map[string]string) (writer.Options, error) {
 	merged := make(map[string]string)
-	layers := []map[string]string{state.Options, t.options, call}
+	layers := []map[string]string{t.view.state.Options, t.options, call}
 	if t.table != nil && !t.replace {
 		layers[1] = t.table.Options
 	}
@@ -183,7 +179,7 @@ func (s *Service) writeOptions(ctx context.Context, t *target, call map[string]s
 // partitioning are the same.
 func (s *Service) publish(ctx context.Context, t *target, r appendRequest, files []lake.DataFile) (catalog.Result, error) {
 	for attempt := 1; ; attempt++ {
-		result, err := s.Catalog.Commit(ctx, catalog.Commit{Token: r.token, Operations: t.operations(files)})
+		result, err := s.change(ctx, t.view, catalog.Commit{Token: r.token, Operations: t.operations(files)})
 		retry := errors.Is(err, lake.ErrConflict) || t.creates() && (errors.Is(err, lake.ErrExists) || errors.Is(err, lake.ErrNotFound))
 		if !retry || r.againFunc == nil || attempt == appendAttempts {
 			return result, err

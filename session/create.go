@@ -5,25 +5,23 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
 // createTable runs CREATE TABLE and CREATE TABLE AS.
-func (s *Service) createTable(ctx context.Context, from Statement, st *sqltext.Statement) (Update, error) {
-	sc := from.Scope
+func (s *Service) createTable(ctx context.Context, v *view, from Statement, st *sqltext.Statement) (Update, error) {
 	if st.Query != nil {
 		if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
 			return up, err
 		}
 	}
-	t, done, err := s.createTarget(ctx, sc, st)
+	t, done, err := createTarget(v, st)
 	if err != nil {
 		return Update{}, err
 	}
 	if done {
-		return s.unchanged(ctx)
+		return v.unchanged(), nil
 	}
 	if st.Query == nil {
 		columns, err := s.Executor.TableDefinition(ctx, st.DefinitionSQL(t.name))
@@ -33,17 +31,13 @@ func (s *Service) createTable(ctx context.Context, from Statement, st *sqltext.S
 		if err := t.define(columns, st); err != nil {
 			return Update{}, err
 		}
-		return s.commit(ctx, t.operations(nil)...)
+		return s.commit(ctx, v, t.operations(nil)...)
 	}
 	return s.createTableAs(ctx, from, st, t)
 }
 
 // createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
-func (s *Service) createTarget(ctx context.Context, sc Scope, st *sqltext.Statement) (t *target, done bool, err error) {
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return nil, false, err
-	}
+func createTarget(v *view, st *sqltext.Statement) (t *target, done bool, err error) {
 	if st.Create.Temporary {
 		return nil, false, lake.Errorf(lake.KindUnsupported, "CREATE TEMPORARY TABLE is not supported")
 	}
@@ -56,16 +50,16 @@ func (s *Service) createTarget(ctx context.Context, sc Scope, st *sqltext.Statem
 		}
 	}
 	name := st.Create.Name
-	schemaName, err := objectSchema(state, sc, name)
+	schemaName, err := v.objectSchema(name)
 	if err != nil {
 		return nil, false, err
 	}
-	schema, ok := state.Schema(schemaName)
+	schema, ok := v.state.Schema(schemaName)
 	if !ok {
-		return nil, false, lake.SchemaNotFound(state, schemaName)
+		return nil, false, lake.SchemaNotFound(v.state, schemaName)
 	}
-	t = &target{schema: schema, name: name.Name, options: st.Create.Options}
-	table, exists := state.Table(schema.Name, name.Name)
+	t = &target{view: v, schema: schema, name: name.Name, options: st.Create.Options}
+	table, exists := v.state.Table(schema.Name, name.Name)
 	switch {
 	case exists && st.Create.IfNotExists:
 		return nil, true, nil
@@ -92,13 +86,7 @@ func (t *target) define(columns []lake.Column, st *sqltext.Statement) error {
 }
 
 func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext.Statement, t *target) (Update, error) {
-	sc := from.Scope
-	query := st.Query.Of(st.Text)
-	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
-	if err != nil {
-		return Update{}, err
-	}
-	p, err := s.selectPlan(ctx, query, sc, head.ID)
+	p, err := s.selectPlan(ctx, st.Query.Of(st.Text), t.view)
 	if err != nil {
 		return Update{}, err
 	}
@@ -115,7 +103,7 @@ func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext
 		return Update{}, err
 	}
 	if st.Create.NoData {
-		return s.commit(ctx, t.operations(nil)...)
+		return s.commit(ctx, t.view, t.operations(nil)...)
 	}
 	reader, err := s.start(ctx, p)
 	if err != nil {
@@ -124,7 +112,11 @@ func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext
 	stream := renamed(reader, lake.ArrowSchema(t.columns))
 	defer stream.Release()
 	again := func(ctx context.Context) (*target, error) {
-		now, done, err := s.createTarget(ctx, sc, st)
+		v, err := s.view(ctx, from.Caller, from.Scope)
+		if err != nil {
+			return nil, err
+		}
+		now, done, err := createTarget(v, st)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +149,7 @@ func (s *Service) resultColumns(ctx context.Context, p *selectPlan) ([]lake.Colu
 	}
 	sql, release := s.bindPlan(ctx, p)
 	defer release()
-	columns, err := s.Executor.ColumnsOfQuery(ctx, sql, p.scope.schema(""))
+	columns, err := s.Executor.ColumnsOfQuery(ctx, sql, p.defaultSchema)
 	if err != nil {
 		return nil, err
 	}

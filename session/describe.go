@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
@@ -34,11 +33,11 @@ func (s *Service) bindResult(ctx context.Context, p *selectPlan, tables []planne
 // bindQuery binds a query over stand-ins of its tables. What is wrong with it is
 // said of the client's own text where the engine's mirror of the lake can bind it.
 func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
-	description, err := s.Executor.Describe(ctx, sql, p.scope.schema(""))
+	description, err := s.Executor.Describe(ctx, sql, p.defaultSchema)
 	if err == nil || ctx.Err() != nil || len(p.virtual) > 0 {
 		return description, err
 	}
-	if _, ownErr := s.Executor.Describe(ctx, p.ownText(), p.scope.schema("")); ownErr != nil {
+	if _, ownErr := s.Executor.Describe(ctx, p.ownText(), p.defaultSchema); ownErr != nil {
 		return nil, ownErr
 	}
 	return nil, err
@@ -66,7 +65,7 @@ func (s *Service) ownNames(ctx context.Context, p *selectPlan, result *arrow.Sch
 	if result == nil || !slices.ContainsFunc(fieldNames(result), foreign) {
 		return result
 	}
-	own, err := s.Executor.Describe(ctx, p.ownText(), p.scope.schema(""))
+	own, err := s.Executor.Describe(ctx, p.ownText(), p.defaultSchema)
 	fields := slices.Clone(result.Fields())
 	for i := range fields {
 		switch {
@@ -124,47 +123,42 @@ func (s *Service) Describe(ctx context.Context, st Statement) (Description, erro
 	if err != nil {
 		return Description{}, err
 	}
-	names, _ := parameterPlaces(statement)
-	if update {
-		params, err := s.updateParams(ctx, st.Scope, statement, names)
-		return Description{Update: true, Params: params}, err
-	}
-	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
+	v, err := s.view(ctx, st.Caller, st.Scope)
 	if err != nil {
 		return Description{}, err
 	}
+	names, _ := parameterPlaces(statement)
+	if update {
+		params, err := s.updateParams(ctx, v, statement, names)
+		return Description{Update: true, Params: params}, err
+	}
 	if len(names) == 0 {
-		p, err := s.selectPlan(ctx, st.SQL, st.Scope, head.ID)
+		p, err := s.selectPlan(ctx, st.SQL, v)
 		if err != nil {
 			return Description{}, err
 		}
 		return Description{Result: p.schema, Params: arrow.NewSchema(nil, nil)}, nil
 	}
-	return s.describeOpen(ctx, st, head.ID)
+	return s.describeOpen(ctx, v, st.SQL)
 }
 
 // describeOpen describes a query whose parameters have no values yet.
-func (s *Service) describeOpen(ctx context.Context, st Statement, id lake.SnapshotID) (Description, error) {
-	state, err := s.stateAt(ctx, id)
-	if err != nil {
-		return Description{}, err
-	}
-	at := at{snapshot: id, state: state, scope: st.Scope}
-	analysis, rows, err := s.analyze(ctx, st.SQL, at)
+func (s *Service) describeOpen(ctx context.Context, v *view, sql string) (Description, error) {
+	analysis, rows, err := s.analyze(ctx, sql, v)
 	if err != nil {
 		return Description{}, err
 	}
 	if err := s.mirror(ctx); err != nil {
 		return Description{}, err
 	}
-	p := &selectPlan{analysis: analysis, scope: st.Scope, virtual: map[int]*rowset{}}
-	tables, err := s.resolveAll(ctx, at, p, rows)
+	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(), virtual: map[int]*rowset{}}
+	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return Description{}, err
 	}
-	sql, release := s.bindEmpty(ctx, p, tables)
+	bound, release := s.bindEmpty(ctx, p, tables)
 	defer release()
-	d, err := s.bindQuery(ctx, p, sql)
+	d, err := s.bindQuery(ctx, p, bound)
 	if err != nil {
 		return Description{}, err
 	}
@@ -189,7 +183,7 @@ func paramsSchema(st *sqltext.Statement, found []arrow.Field) *arrow.Schema {
 
 // updateParams returns the parameters of an update; those of INSERT ... VALUES
 // have the types of their columns.
-func (s *Service) updateParams(ctx context.Context, sc Scope, st *sqltext.Statement, names []string) (*arrow.Schema, error) {
+func (s *Service) updateParams(ctx context.Context, v *view, st *sqltext.Statement, names []string) (*arrow.Schema, error) {
 	fields := make([]arrow.Field, len(names))
 	for i, name := range names {
 		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}
@@ -197,11 +191,7 @@ func (s *Service) updateParams(ctx context.Context, sc Scope, st *sqltext.Statem
 	if len(names) == 0 || st.Kind != sqltext.KindInsert {
 		return arrow.NewSchema(fields, nil), nil
 	}
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	columns, err := insertColumns(state, sc, st)
+	columns, err := insertColumns(v, st)
 	if err != nil {
 		return nil, err
 	}

@@ -98,20 +98,23 @@ func lostRace(err error, st *sqltext.Statement) bool {
 }
 
 func (s *Service) execute(ctx context.Context, from Statement, st *sqltext.Statement) (Update, error) {
-	sc := from.Scope
+	v, err := s.view(ctx, from.Caller, from.Scope)
+	if err != nil {
+		return Update{}, err
+	}
 	switch st.Kind {
 	case sqltext.KindCreateSchema:
-		return s.createSchema(ctx, st)
+		return s.createSchema(ctx, v, st)
 	case sqltext.KindDropSchema:
-		return s.dropSchemas(ctx, st)
+		return s.dropSchemas(ctx, v, st)
 	case sqltext.KindCreateTable:
-		return s.createTable(ctx, from, st)
+		return s.createTable(ctx, v, from, st)
 	case sqltext.KindDropTable:
-		return s.dropTables(ctx, sc, st)
+		return s.dropTables(ctx, v, st)
 	case sqltext.KindComment:
-		return s.comment(ctx, sc, st)
+		return s.comment(ctx, v, st)
 	case sqltext.KindCall:
-		return s.setOption(ctx, st)
+		return s.setOption(ctx, v, st)
 	case sqltext.KindQuery, sqltext.KindExplain:
 		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
 	case sqltext.KindInsert, sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction,
@@ -121,19 +124,21 @@ func (s *Service) execute(ctx context.Context, from Statement, st *sqltext.State
 }
 
 // commit publishes operations that add no rows.
-func (s *Service) commit(ctx context.Context, operations ...catalog.Operation) (Update, error) {
-	result, err := s.Catalog.Commit(ctx, catalog.Commit{Operations: operations})
+func (s *Service) commit(ctx context.Context, v *view, operations ...catalog.Operation) (Update, error) {
+	result, err := s.change(ctx, v, catalog.Commit{Operations: operations})
 	if err != nil {
 		return Update{}, err
 	}
 	return Update{Snapshot: result.Snapshot.ID}, nil
 }
 
-// unchanged is the outcome of a statement that found nothing to do.
-func (s *Service) unchanged(ctx context.Context) (Update, error) {
-	_, head, err := s.latest(ctx)
-	return Update{Snapshot: head}, err
+// change publishes what a statement changes, as one snapshot.
+func (s *Service) change(ctx context.Context, _ *view, c catalog.Commit) (catalog.Result, error) {
+	return s.Catalog.Commit(ctx, c)
 }
+
+// unchanged is the outcome of a statement that found nothing to do.
+func (v *view) unchanged() Update { return Update{Snapshot: v.snapshot} }
 
 // checkWritable refuses the name of the schema that shows the catalog's own
 // tables, where a statement would change it.
@@ -166,7 +171,7 @@ func checkCatalog(name string) error {
 
 // objectSchema returns the schema in which a table's name lies. A two-part name
 // lake.t names the catalog, unless there is a schema of that name.
-func objectSchema(state *lake.State, sc Scope, name sqltext.ObjectName) (string, error) {
+func (v *view) objectSchema(name sqltext.ObjectName) (string, error) {
 	if err := checkCatalog(name.Catalog); err != nil {
 		return "", err
 	}
@@ -174,49 +179,41 @@ func objectSchema(state *lake.State, sc Scope, name sqltext.ObjectName) (string,
 		return "", err
 	}
 	if name.Catalog == "" && strings.EqualFold(name.Schema, CatalogName) {
-		if _, ok := state.Schema(name.Schema); !ok {
-			return sc.schema(""), nil
+		if _, ok := v.state.Schema(name.Schema); !ok {
+			return v.scope.schema(""), nil
 		}
 	}
-	return sc.schema(name.Schema), nil
+	return v.scope.schema(name.Schema), nil
 }
 
-func (s *Service) createSchema(ctx context.Context, st *sqltext.Statement) (Update, error) {
+func (s *Service) createSchema(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
 	name := st.Create.Name
 	if err := checkSchema(name); err != nil {
 		return Update{}, err
 	}
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return Update{}, err
-	}
-	if _, exists := state.Schema(name.Name); exists {
+	if _, exists := v.state.Schema(name.Name); exists {
 		switch {
 		case st.Create.IfNotExists:
-			return s.unchanged(ctx)
+			return v.unchanged(), nil
 		case st.Create.OrReplace:
-			return s.commit(ctx, catalog.DropSchema{Name: name.Name}, catalog.CreateSchema{Name: name.Name})
+			return s.commit(ctx, v, catalog.DropSchema{Name: name.Name}, catalog.CreateSchema{Name: name.Name})
 		}
 	}
-	return s.commit(ctx, catalog.CreateSchema{Name: name.Name})
+	return s.commit(ctx, v, catalog.CreateSchema{Name: name.Name})
 }
 
-func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return Update{}, err
-	}
+func (s *Service) dropSchemas(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
 	var operations []catalog.Operation
 	for _, name := range st.Drop.Names {
 		if err := checkSchema(name); err != nil {
 			return Update{}, err
 		}
-		schema, ok := state.Schema(name.Name)
+		schema, ok := v.state.Schema(name.Name)
 		if !ok && st.Drop.IfExists {
 			continue
 		}
 		if !ok {
-			return Update{}, lake.SchemaNotFound(state, name.Name)
+			return Update{}, lake.SchemaNotFound(v.state, name.Name)
 		}
 		if strings.EqualFold(schema.Name, DefaultSchema) {
 			return Update{}, lake.Errorf(lake.KindState, "schema %q is the default schema and cannot be dropped", schema.Name)
@@ -229,58 +226,50 @@ func (s *Service) dropSchemas(ctx context.Context, st *sqltext.Statement) (Updat
 		operations = append(operations, catalog.DropSchema{Name: schema.Name})
 	}
 	if len(operations) == 0 {
-		return s.unchanged(ctx)
+		return v.unchanged(), nil
 	}
-	return s.commit(ctx, operations...)
+	return s.commit(ctx, v, operations...)
 }
 
-func (s *Service) dropTables(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return Update{}, err
-	}
+func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
 	var operations []catalog.Operation
 	for _, name := range st.Drop.Names {
-		schema, err := objectSchema(state, sc, name)
+		schema, err := v.objectSchema(name)
 		if err != nil {
 			return Update{}, err
 		}
-		table, ok := state.Table(schema, name.Name)
+		table, ok := v.state.Table(schema, name.Name)
 		switch {
 		case ok:
 			operations = append(operations, catalog.DropTable{ID: table.ID})
 		case !st.Drop.IfExists:
-			return Update{}, lake.TableNotFound(state, schema, name.Name)
+			return Update{}, lake.TableNotFound(v.state, schema, name.Name)
 		}
 	}
 	if len(operations) == 0 {
-		return s.unchanged(ctx)
+		return v.unchanged(), nil
 	}
-	return s.commit(ctx, operations...)
+	return s.commit(ctx, v, operations...)
 }
 
-func (s *Service) comment(ctx context.Context, sc Scope, st *sqltext.Statement) (Update, error) {
-	state, _, err := s.latest(ctx)
-	if err != nil {
-		return Update{}, err
-	}
+func (s *Service) comment(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
 	c := st.Comment
 	if c.OnSchema {
 		if err := checkSchema(c.Name); err != nil {
 			return Update{}, err
 		}
-		if _, ok := state.Schema(c.Name.Name); !ok {
-			return Update{}, lake.SchemaNotFound(state, c.Name.Name)
+		if _, ok := v.state.Schema(c.Name.Name); !ok {
+			return Update{}, lake.SchemaNotFound(v.state, c.Name.Name)
 		}
-		return s.commit(ctx, catalog.SetComment{Schema: c.Name.Name, Text: c.Text})
+		return s.commit(ctx, v, catalog.SetComment{Schema: c.Name.Name, Text: c.Text})
 	}
-	schema, err := objectSchema(state, sc, c.Name)
+	schema, err := v.objectSchema(c.Name)
 	if err != nil {
 		return Update{}, err
 	}
-	table, ok := state.Table(schema, c.Name.Name)
+	table, ok := v.state.Table(schema, c.Name.Name)
 	if !ok {
-		return Update{}, lake.TableNotFound(state, schema, c.Name.Name)
+		return Update{}, lake.TableNotFound(v.state, schema, c.Name.Name)
 	}
 	set := catalog.SetComment{Schema: table.Schema, Table: table.Name, Text: c.Text}
 	if c.Column != "" {
@@ -290,5 +279,5 @@ func (s *Service) comment(ctx context.Context, sc Scope, st *sqltext.Statement) 
 		}
 		set.Column = column.ID
 	}
-	return s.commit(ctx, set)
+	return s.commit(ctx, v, set)
 }

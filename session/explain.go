@@ -50,7 +50,7 @@ func explainColumns() []lake.Column {
 }
 
 // scanPlanRows answers lake.scan_plan('SELECT ...').
-func (s *Service) scanPlanRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) scanPlanRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Service) scanPlanRows(ctx context.Context, at at, a arguments) (*rowset
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.selectPlan(ctx, sql, at.scope, at.snapshot)
+	p, err := s.selectPlan(ctx, sql, v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.name, err)
 	}

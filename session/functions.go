@@ -11,14 +11,7 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// at is the context of a table function: the statement's snapshot.
-type at struct {
-	snapshot lake.SnapshotID
-	state    *lake.State
-	scope    Scope
-}
-
-type rowsetFunc func(ctx context.Context, at at, a arguments) (*rowset, error)
+type rowsetFunc func(ctx context.Context, v *view, a arguments) (*rowset, error)
 
 // tableFunction finds a function of the lake by name: lake.snapshots(), or by
 // DuckLake's long name, ducklake_snapshots('lake').
@@ -45,7 +38,7 @@ func (s *Service) tableFunction(schema, name string) (rowsetFunc, bool) {
 
 // dropCatalogArgument checks and removes the first argument of DuckLake's long names.
 func dropCatalogArgument(f rowsetFunc) rowsetFunc {
-	return func(ctx context.Context, at at, a arguments) (*rowset, error) {
+	return func(ctx context.Context, v *view, a arguments) (*rowset, error) {
 		name, err := a.text()
 		if err != nil {
 			return nil, err
@@ -54,11 +47,11 @@ func dropCatalogArgument(f rowsetFunc) rowsetFunc {
 			return nil, lake.Errorf(lake.KindNotFound, "%s: catalog %q does not exist; the catalog is %q", a.name, name, CatalogName)
 		}
 		a.positional = a.positional[1:]
-		return f(ctx, at, a)
+		return f(ctx, v, a)
 	}
 }
 
-func (s *Service) snapshotRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) snapshotRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(0); err != nil {
 		return nil, err
 	}
@@ -76,7 +69,7 @@ func (s *Service) snapshotRows(ctx context.Context, at at, a arguments) (*rowset
 	}}
 	for i := range all {
 		sn := &all[i]
-		if sn.ID > at.snapshot {
+		if sn.ID > v.snapshot {
 			break
 		}
 		r.rows = append(r.rows, []any{
@@ -157,17 +150,17 @@ func orNull(text string) any {
 	return text
 }
 
-func (s *Service) currentSnapshotRows(_ context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) currentSnapshotRows(_ context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(0); err != nil {
 		return nil, err
 	}
 	return &rowset{
 		columns: []lake.Column{column("id", lake.TypeInt64)},
-		rows:    [][]any{{int64(at.snapshot)}},
+		rows:    [][]any{{int64(v.snapshot)}},
 	}, nil
 }
 
-func (s *Service) tableInfoRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) tableInfoRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(0); err != nil {
 		return nil, err
 	}
@@ -176,17 +169,17 @@ func (s *Service) tableInfoRows(ctx context.Context, at at, a arguments) (*rowse
 		column("table_uuid", lake.TypeUUID), column("file_count", lake.TypeInt64), column("file_size_bytes", lake.TypeInt64),
 		column("delete_file_count", lake.TypeInt64), column("delete_file_size_bytes", lake.TypeInt64),
 	}}
-	for i := range at.state.Schemas {
-		for j := range at.state.Schemas[i].Tables {
-			t := &at.state.Schemas[i].Tables[j]
-			files, err := s.tables.Files(ctx, t.ID, at.snapshot)
+	for i := range v.state.Schemas {
+		for j := range v.state.Schemas[i].Tables {
+			t := &v.state.Schemas[i].Tables[j]
+			files, err := s.files(ctx, v, t)
 			if err != nil {
 				return nil, err
 			}
 			var bytes, deleteFiles, deleteBytes int64
 			for k := range files.Files {
 				bytes += files.Files[k].Bytes
-				for _, d := range liveDeleteFiles(files.Files[k], at.snapshot) {
+				for _, d := range liveDeleteFiles(files.Files[k], v.snapshot) {
 					deleteFiles++
 					deleteBytes += d.Bytes
 				}
@@ -210,7 +203,7 @@ func liveDeleteFiles(f *lake.DataFile, id lake.SnapshotID) []lake.Delete {
 	return out
 }
 
-func (s *Service) optionRows(_ context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) optionRows(_ context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(0); err != nil {
 		return nil, err
 	}
@@ -223,17 +216,17 @@ func (s *Service) optionRows(_ context.Context, at at, a arguments) (*rowset, er
 			r.rows = append(r.rows, []any{name, orNull(optionDescription(name)), options[name], scope, entry})
 		}
 	}
-	add(at.state.Options, "GLOBAL", nil)
-	for i := range at.state.Schemas {
-		for j := range at.state.Schemas[i].Tables {
-			t := &at.state.Schemas[i].Tables[j]
+	add(v.state.Options, "GLOBAL", nil)
+	for i := range v.state.Schemas {
+		for j := range v.state.Schemas[i].Tables {
+			t := &v.state.Schemas[i].Tables[j]
 			add(t.Options, "TABLE", t.Schema+"."+t.Name)
 		}
 	}
 	return r, nil
 }
 
-func (s *Service) listFileRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) listFileRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(1, "schema", "snapshot_version"); err != nil {
 		return nil, err
 	}
@@ -242,22 +235,22 @@ func (s *Service) listFileRows(ctx context.Context, at at, a arguments) (*rowset
 		return nil, err
 	}
 	if schema, ok := a.named["schema"]; ok {
-		at.scope.Schema = schema.Value
+		v = v.in(schema.Value)
 	}
 	if version, ok := a.named["snapshot_version"]; ok {
 		id, err := strconv.ParseInt(version.Value, 10, 64)
 		if err != nil {
 			return nil, lake.Errorf(lake.KindInvalid, "%s: snapshot_version must be an integer", a.name)
 		}
-		if at, err = s.atVersion(ctx, at, lake.SnapshotID(id)); err != nil {
+		if v, err = s.version(ctx, v, id); err != nil {
 			return nil, err
 		}
 	}
-	table, err := at.table(name)
+	table, err := v.table(name)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.tables.Files(ctx, table.ID, at.snapshot)
+	files, err := s.files(ctx, v, table)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +263,7 @@ func (s *Service) listFileRows(ctx context.Context, at at, a arguments) (*rowset
 	for i := range files.Files {
 		f := files.Files[i]
 		row := []any{s.location(f.Path, f.Absolute), uint64(f.Bytes), uint64(f.FooterBytes), nil, nil, nil, nil, nil}
-		for _, d := range liveDeleteFiles(f, at.snapshot) {
+		for _, d := range liveDeleteFiles(f, v.snapshot) {
 			row[4], row[5] = s.location(d.Path, d.Absolute), uint64(d.Bytes)
 		}
 		r.rows = append(r.rows, row)
@@ -288,7 +281,7 @@ func (s *Service) location(path string, absolute bool) string {
 }
 
 // snapshotFileRows lists the files that one snapshot added: the metadata of an append.
-func (s *Service) snapshotFileRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) snapshotFileRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
@@ -296,20 +289,20 @@ func (s *Service) snapshotFileRows(ctx context.Context, at at, a arguments) (*ro
 	if err != nil {
 		return nil, err
 	}
-	at, err = s.atVersion(ctx, at, lake.SnapshotID(version))
+	v, err = s.version(ctx, v, version)
 	if err != nil {
 		return nil, err
 	}
 	r := &rowset{columns: snapshotFileColumns()}
-	for i := range at.state.Schemas {
-		for j := range at.state.Schemas[i].Tables {
-			t := &at.state.Schemas[i].Tables[j]
-			added, err := s.Catalog.Files(ctx, t.ID, at.snapshot-1, at.snapshot)
+	for i := range v.state.Schemas {
+		for j := range v.state.Schemas[i].Tables {
+			t := &v.state.Schemas[i].Tables[j]
+			added, err := s.Catalog.Files(ctx, t.ID, v.snapshot-1, v.snapshot)
 			if err != nil {
 				return nil, err
 			}
 			for k := range added.Files {
-				if f := &added.Files[k]; f.Begin == at.snapshot {
+				if f := &added.Files[k]; f.Begin == v.snapshot {
 					r.rows = append(r.rows, s.snapshotFileRow(t, f, added.Partitions))
 				}
 			}
@@ -428,7 +421,7 @@ func partitionKey(f lake.PartitionField, name string) string {
 	return string(f.Transform) + "(" + name + ")"
 }
 
-func (s *Service) rowGroupRows(ctx context.Context, at at, a arguments) (*rowset, error) {
+func (s *Service) rowGroupRows(ctx context.Context, v *view, a arguments) (*rowset, error) {
 	if err := a.atMost(1); err != nil {
 		return nil, err
 	}
@@ -436,11 +429,11 @@ func (s *Service) rowGroupRows(ctx context.Context, at at, a arguments) (*rowset
 	if err != nil {
 		return nil, err
 	}
-	table, err := at.table(name)
+	table, err := v.table(name)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.tables.Files(ctx, table.ID, at.snapshot)
+	files, err := s.files(ctx, v, table)
 	if err != nil {
 		return nil, err
 	}
@@ -462,29 +455,12 @@ func (s *Service) rowGroupRows(ctx context.Context, at at, a arguments) (*rowset
 	return r, nil
 }
 
-// table finds a table by its name, or by schema.name.
-func (at at) table(name string) (*lake.Table, error) {
-	schema := at.scope.schema("")
-	if t, ok := at.state.Table(schema, name); ok {
-		return t, nil
-	}
-	if before, after, ok := strings.Cut(name, "."); ok {
-		if t, ok := at.state.Table(before, after); ok {
-			return t, nil
-		}
-	}
-	return nil, lake.TableNotFound(at.state, schema, name)
-}
-
-// atVersion moves to another snapshot.
-func (s *Service) atVersion(ctx context.Context, at at, id lake.SnapshotID) (at, error) {
-	if _, err := s.Catalog.Snapshot(ctx, catalog.Selector{ID: &id}); err != nil {
-		return at, fmt.Errorf("version %s: %w", strconv.FormatInt(int64(id), 10), err)
-	}
-	state, err := s.Catalog.State(ctx, id)
+// version moves to another snapshot.
+func (s *Service) version(ctx context.Context, v *view, version int64) (*view, error) {
+	id := lake.SnapshotID(version)
+	past, err := s.atVersion(ctx, v, catalog.Selector{ID: &id})
 	if err != nil {
-		return at, err
+		return nil, fmt.Errorf("version %d: %w", version, err)
 	}
-	at.snapshot, at.state = id, state
-	return at, nil
+	return past, nil
 }

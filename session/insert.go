@@ -17,23 +17,18 @@ import (
 
 // insert runs INSERT statements that differ in their parameters only, as one Append.
 func (s *Service) insert(ctx context.Context, from Statement, statements []*sqltext.Statement) (Update, error) {
-	sc := from.Scope
 	if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
 		return up, err
 	}
-	state, head, err := s.latest(ctx)
-	if err != nil {
-		return Update{}, err
-	}
 	first := statements[0]
-	again := func(ctx context.Context) (*target, error) {
-		state, _, err := s.latest(ctx)
+	resolve := func(ctx context.Context) (*target, error) {
+		v, err := s.view(ctx, from.Caller, from.Scope)
 		if err != nil {
 			return nil, err
 		}
-		return insertTarget(state, sc, first)
+		return insertTarget(v, first)
 	}
-	t, err := insertTarget(state, sc, first)
+	t, err := resolve(ctx)
 	if err != nil {
 		return Update{}, err
 	}
@@ -41,37 +36,37 @@ func (s *Service) insert(ctx context.Context, from Statement, statements []*sqlt
 	schema := lake.ArrowSchema(t.columns)
 	if first.Query == nil || isValues(first) {
 		parts = append(parts, func() (array.RecordReader, error) {
-			return s.insertValues(ctx, sc, t, statements)
+			return s.insertValues(ctx, t, statements)
 		})
 	} else {
 		for _, st := range statements {
 			parts = append(parts, func() (array.RecordReader, error) {
-				return s.insertQuery(ctx, sc, insertFrom{target: t, statement: st, snapshot: head})
+				return s.insertQuery(ctx, t, st)
 			})
 		}
 	}
 	stream := newChain(schema, parts)
 	defer stream.Release()
-	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: again})
+	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: resolve})
 }
 
-func insertTarget(state *lake.State, sc Scope, st *sqltext.Statement) (*target, error) {
-	schema, err := objectSchema(state, sc, st.Insert.Name)
+func insertTarget(v *view, st *sqltext.Statement) (*target, error) {
+	schema, err := v.objectSchema(st.Insert.Name)
 	if err != nil {
 		return nil, err
 	}
-	table, ok := state.Table(schema, st.Insert.Name.Name)
+	table, ok := v.state.Table(schema, st.Insert.Name.Name)
 	if !ok {
-		return nil, lake.TableNotFound(state, schema, st.Insert.Name.Name)
+		return nil, lake.TableNotFound(v.state, schema, st.Insert.Name.Name)
 	}
-	t := &target{}
+	t := &target{view: v}
 	t.appendTo(table)
 	return t, nil
 }
 
 // insertColumns returns the columns that the values of an INSERT go to, in order.
-func insertColumns(state *lake.State, sc Scope, st *sqltext.Statement) ([]lake.Column, error) {
-	t, err := insertTarget(state, sc, st)
+func insertColumns(v *view, st *sqltext.Statement) ([]lake.Column, error) {
+	t, err := insertTarget(v, st)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +107,7 @@ func firstWord(text string) string {
 
 // insertValues has DuckDB make the rows of INSERT ... VALUES, with its casts,
 // defaults and DEFAULT, in a scratch table.
-func (s *Service) insertValues(ctx context.Context, sc Scope, t *target, statements []*sqltext.Statement) (array.RecordReader, error) {
+func (s *Service) insertValues(ctx context.Context, t *target, statements []*sqltext.Statement) (array.RecordReader, error) {
 	texts := make([]func(string) string, len(statements))
 	var releases []func()
 	release := func() {
@@ -121,7 +116,7 @@ func (s *Service) insertValues(ctx context.Context, sc Scope, t *target, stateme
 		}
 	}
 	for i, st := range statements {
-		text, r, err := s.insertText(ctx, sc, st)
+		text, r, err := s.insertText(ctx, t.view, st)
 		releases = append(releases, r)
 		if err != nil {
 			release()
@@ -130,7 +125,7 @@ func (s *Service) insertValues(ctx context.Context, sc Scope, t *target, stateme
 		texts[i] = text
 	}
 	reader, err := s.Executor.InsertRows(ctx, engine.Insert{
-		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: sc.schema(""),
+		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: t.view.engineSchema(),
 	})
 	if err != nil {
 		release()
@@ -141,17 +136,12 @@ func (s *Service) insertValues(ctx context.Context, sc Scope, t *target, stateme
 
 // insertText returns the INSERT with its table replaced by a name yet to be
 // given, and the tables of its subqueries by their sources.
-func (s *Service) insertText(ctx context.Context, sc Scope, st *sqltext.Statement) (func(table string) string, func(), error) {
+func (s *Service) insertText(ctx context.Context, v *view, st *sqltext.Statement) (func(table string) string, func(), error) {
 	head, tail := st.Text[:st.Insert.Name.Span.Start], st.Text[st.Insert.Name.Span.End:]
 	nothing := func() {}
 	if st.Query == nil {
 		return func(table string) string { return head + table + tail }, nothing, nil
 	}
-	state, id, err := s.latest(ctx)
-	if err != nil {
-		return nil, nothing, err
-	}
-	at := at{snapshot: id, state: state, scope: sc}
 	analysis, err := s.planner.AnalyzeStatement(ctx, st)
 	if err != nil {
 		return nil, nothing, err
@@ -164,7 +154,7 @@ func (s *Service) insertText(ctx context.Context, sc Scope, st *sqltext.Statemen
 			return nil, nothing, functionRefused(f)
 		}
 	}
-	p, err := s.unpruned(ctx, analysis, at)
+	p, err := s.unpruned(ctx, analysis, v)
 	if err != nil {
 		return nil, nothing, err
 	}
@@ -174,54 +164,46 @@ func (s *Service) insertText(ctx context.Context, sc Scope, st *sqltext.Statemen
 }
 
 // unpruned plans the query of a statement without looking at its filters.
-func (s *Service) unpruned(ctx context.Context, analysis *planner.Analysis, at at) (*selectPlan, error) {
+func (s *Service) unpruned(ctx context.Context, analysis *planner.Analysis, v *view) (*selectPlan, error) {
 	tables := make([]planner.Resolved, len(analysis.Tables))
 	for i, ref := range analysis.Tables {
 		var err error
-		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
+		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
 			return nil, err
 		}
 	}
 	plan, err := s.planner.Plan(ctx, planner.Request{Analysis: analysis, Tables: tables})
-	return &selectPlan{snapshot: at.snapshot, scope: at.scope, analysis: analysis, plan: plan}, err
-}
-
-// insertFrom is one INSERT ... SELECT.
-type insertFrom struct {
-	target    *target
-	statement *sqltext.Statement
-	snapshot  lake.SnapshotID
+	return &selectPlan{defaultSchema: v.engineSchema(), analysis: analysis, plan: plan}, err
 }
 
 // insertQuery streams the rows of INSERT ... SELECT, cast to the table's
 // columns; columns that are not named get their defaults.
-func (s *Service) insertQuery(ctx context.Context, sc Scope, in insertFrom) (array.RecordReader, error) {
-	st := in.statement
-	p, err := s.selectPlan(ctx, st.Query.Of(st.Text), sc, in.snapshot)
+func (s *Service) insertQuery(ctx context.Context, t *target, st *sqltext.Statement) (array.RecordReader, error) {
+	p, err := s.selectPlan(ctx, st.Query.Of(st.Text), t.view)
 	if err != nil {
 		return nil, err
 	}
-	columns, err := in.target.named(st.Insert.Columns)
+	columns, err := t.named(st.Insert.Columns)
 	if err != nil {
 		return nil, err
 	}
 	if st.Insert.ByName {
-		if columns, err = in.target.named(fieldNames(p.schema)); err != nil {
+		if columns, err = t.named(fieldNames(p.schema)); err != nil {
 			return nil, err
 		}
 	}
 	if len(columns) != p.schema.NumFields() {
 		return nil, lake.Errorf(lake.KindInvalid, "table %s.%s takes %d values and the query returns %d",
-			in.target.table.Schema, in.target.name, len(columns), p.schema.NumFields())
+			t.table.Schema, t.name, len(columns), p.schema.NumFields())
 	}
 	wrap := func(replace func(int, planner.TableRef) string) string {
-		return castSQL(in.target.columns, columns, p.analysis.RewriteQuery(replace))
+		return castSQL(t.columns, columns, p.analysis.RewriteQuery(replace))
 	}
 	reader, err := s.startEngine(ctx, p, wrap)
 	if err != nil {
 		return nil, err
 	}
-	return renamed(reader, lake.ArrowSchema(in.target.columns)), nil
+	return renamed(reader, lake.ArrowSchema(t.columns)), nil
 }
 
 func fieldNames(schema *arrow.Schema) []string {

@@ -35,7 +35,7 @@ func sortedKeys(m map[string]string) []string {
 }
 
 // setOption runs CALL lake.set_option(name, value, [schema =>], [table_name =>]).
-func (s *Service) setOption(ctx context.Context, st *sqltext.Statement) (Update, error) {
+func (s *Service) setOption(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
 	call := st.Call
 	a := constants(call.Name.String(), call.Args)
 	if strings.EqualFold(call.Name.Name, "ducklake_set_option") {
@@ -66,7 +66,7 @@ func (s *Service) setOption(ctx context.Context, st *sqltext.Statement) (Update,
 	if err := checkOption(set.Name, set.Value); err != nil {
 		return Update{}, err
 	}
-	return s.commit(ctx, set)
+	return s.commit(ctx, v, set)
 }
 
 // checkOption refuses what no program would understand.

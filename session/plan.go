@@ -16,18 +16,21 @@ import (
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
-// planKey identifies a planned query: its text with parameters bound, where
-// names resolve, and the snapshot it reads.
+// planKey identifies a planned query: its text with parameters bound, and the
+// view that it reads.
 type planKey struct {
-	sql      string
-	schema   string
-	snapshot lake.SnapshotID
+	sql        string
+	schema     string
+	snapshot   lake.SnapshotID
+	over, temp *overlay
+	policy     uint64 // version of what anybody may do
+	roles      string // of the caller
 }
 
 // selectPlan is a query that is ready to run, as often as asked.
 type selectPlan struct {
-	snapshot lake.SnapshotID
-	scope    Scope
+	// defaultSchema is where the engine resolves the names that are left to it.
+	defaultSchema string
 	analysis *planner.Analysis
 	plan     *planner.Plan
 	// virtual holds, by reference, the rows of the lake's own functions and tables.
@@ -38,14 +41,10 @@ type selectPlan struct {
 }
 
 // selectPlan plans one query without parameters, or finds its plan.
-func (s *Service) selectPlan(ctx context.Context, sql string, sc Scope, id lake.SnapshotID) (*selectPlan, error) {
-	key := planKey{sql: sql, schema: sc.schema(""), snapshot: id}
+func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
+	key := planKey{sql: sql, schema: v.scope.schema(""), snapshot: v.snapshot, over: v.over, temp: v.temp}
 	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (*selectPlan, error) {
-		state, err := s.stateAt(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return s.newSelectPlan(ctx, sql, at{snapshot: id, state: state, scope: sc})
+		return s.newSelectPlan(ctx, sql, v)
 	})
 	if err == nil && (len(p.virtual) > 0 || p.analysis.TimeDependent()) {
 		s.plans.Remove(key)
@@ -74,8 +73,8 @@ func (s *Service) mirror(ctx context.Context) error {
 	return s.Executor.Sync(ctx, state)
 }
 
-func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*selectPlan, error) {
-	analysis, rows, err := s.analyze(ctx, sql, at)
+func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
+	analysis, rows, err := s.analyze(ctx, sql, v)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +88,10 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 		return nil, err
 	}
 	p := &selectPlan{
-		snapshot: at.snapshot, scope: at.scope, analysis: analysis, virtual: map[int]*rowset{},
+		defaultSchema: v.engineSchema(), analysis: analysis, virtual: map[int]*rowset{},
 		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
-	tables, err := s.resolveAll(ctx, at, p, rows)
+	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +103,7 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, at at) (*select
 
 // resolveAll finds the tables that a plan's references name. Those of the lake's
 // own functions, whose rows are given, and of the catalog become virtual.
-func (s *Service) resolveAll(ctx context.Context, at at, p *selectPlan, rows map[string]*rowset) ([]planner.Resolved, error) {
+func (s *Service) resolveAll(ctx context.Context, v *view, p *selectPlan, rows map[string]*rowset) ([]planner.Resolved, error) {
 	tables := make([]planner.Resolved, len(p.analysis.Tables))
 	var err error
 	for i, ref := range p.analysis.Tables {
@@ -123,7 +122,7 @@ func (s *Service) resolveAll(ctx context.Context, at at, p *selectPlan, rows map
 		}) {
 			ref.At = nil // its value is not known; the latest columns must do
 		}
-		if tables[i], err = s.resolve(ctx, at, ref); err != nil {
+		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
 			return nil, err
 		}
 	}
@@ -132,7 +131,7 @@ func (s *Service) resolveAll(ctx context.Context, at at, p *selectPlan, rows map
 
 // analyze reads a statement, checks the functions it calls, and replaces calls
 // of the lake's own table functions by names, whose rows it returns.
-func (s *Service) analyze(ctx context.Context, sql string, at at) (*planner.Analysis, map[string]*rowset, error) {
+func (s *Service) analyze(ctx context.Context, sql string, v *view) (*planner.Analysis, map[string]*rowset, error) {
 	analysis, err := s.planner.Analyze(ctx, sql)
 	if err == nil && analysis.Statement.Kind == sqltext.KindCall {
 		st := analysis.Statement
@@ -156,7 +155,7 @@ func (s *Service) analyze(ctx context.Context, sql string, at at) (*planner.Anal
 			}
 			continue
 		}
-		set, err := run(ctx, at, constants(f.Name, f.Args))
+		set, err := run(ctx, v, constants(f.Name, f.Args))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -175,7 +174,7 @@ func (s *Service) analyze(ctx context.Context, sql string, at at) (*planner.Anal
 			return nil, nil, err
 		}
 	}
-	analysis.Pin(s.Clock.Now())
+	analysis.Pin(v.now)
 	return analysis, rows, nil
 }
 
@@ -200,34 +199,15 @@ func functionRefused(f planner.TableFunction) error {
 	return lake.Errorf(lake.KindForbidden, "table function %s is closed to clients", name)
 }
 
-// resolve finds the table of a reference and its files at its snapshot.
-func (s *Service) resolve(ctx context.Context, at at, ref planner.TableRef) (planner.Resolved, error) {
-	if ref.At != nil {
-		var err error
-		if at, err = s.travel(ctx, at, ref.At); err != nil {
-			return planner.Resolved{}, err
-		}
-	}
-	table, err := planner.Resolve(at.state, at.scope.schema(""), ref)
-	if err != nil || table == nil {
-		return planner.Resolved{}, err
-	}
-	files, err := s.tables.Files(ctx, table.ID, at.snapshot)
-	if err != nil {
-		return planner.Resolved{}, err
-	}
-	return planner.Resolved{Table: table, Snapshot: at.snapshot, Files: files}, nil
-}
-
 // travel moves to the snapshot that an AT clause names.
-func (s *Service) travel(ctx context.Context, from at, clause *planner.At) (at, error) {
+func (s *Service) travel(ctx context.Context, from *view, clause *planner.At) (*view, error) {
 	typ := "BIGINT"
 	if clause.Timestamp {
 		typ = "TIMESTAMP WITH TIME ZONE"
 	}
 	value, err := s.evaluate(ctx, clause.Expression, typ)
 	if err != nil {
-		return at{}, fmt.Errorf("AT clause: %w", err)
+		return nil, fmt.Errorf("AT clause: %w", err)
 	}
 	var sel catalog.Selector
 	switch v := value.(type) {
@@ -238,16 +218,11 @@ func (s *Service) travel(ctx context.Context, from at, clause *planner.At) (at, 
 		t := v.Value(0).ToTime(arrow.Microsecond)
 		sel.Time = &t
 	}
-	snapshot, err := s.Catalog.Snapshot(ctx, sel)
+	past, err := s.atVersion(ctx, from, sel)
 	if err != nil {
-		return at{}, fmt.Errorf("AT clause: %w", err)
+		return nil, fmt.Errorf("AT clause: %w", err)
 	}
-	if snapshot.ID > from.snapshot {
-		return at{}, lake.Errorf(lake.KindNotFound, "AT clause: snapshot %d is newer than the one the statement reads, %d",
-			snapshot.ID, from.snapshot)
-	}
-	state, err := s.states.State(ctx, snapshot)
-	return at{snapshot: snapshot.ID, state: state, scope: from.scope}, err
+	return past, nil
 }
 
 // evaluate returns the value of a constant SQL expression as an array of one

@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
@@ -21,20 +20,24 @@ import (
 // KindNotFound, with near names, for a table or snapshot; KindForbidden for a
 // function that is closed to clients; KindUnsupported.
 func (s *Service) Plan(ctx context.Context, st Statement) (Query, error) {
-	head, err := s.Catalog.Snapshot(ctx, catalog.Selector{})
+	v, err := s.view(ctx, st.Caller, st.Scope)
 	if err != nil {
 		return Query{}, err
 	}
-	p, err := s.planStatement(ctx, st, head.ID)
+	p, err := s.planStatement(ctx, st, v)
 	if err != nil {
 		return Query{}, err
 	}
-	return Query{Statement: st, Snapshot: head.ID, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}, nil
+	return Query{Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}, nil
 }
 
 // Run starts a planned query at its snapshot. Reading the rows does the work.
 func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
-	p, err := s.planStatement(ctx, q.Statement, q.Snapshot)
+	v, err := s.viewAt(ctx, q)
+	if err != nil {
+		return Rows{}, err
+	}
+	p, err := s.planStatement(ctx, q.Statement, v)
 	if err != nil {
 		return Rows{}, err
 	}
@@ -43,7 +46,7 @@ func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
 }
 
 // planStatement binds the parameters of a query and plans it.
-func (s *Service) planStatement(ctx context.Context, st Statement, id lake.SnapshotID) (*selectPlan, error) {
+func (s *Service) planStatement(ctx context.Context, st Statement, v *view) (*selectPlan, error) {
 	texts, err := bindAll(st)
 	if err != nil {
 		return nil, err
@@ -51,7 +54,7 @@ func (s *Service) planStatement(ctx context.Context, st Statement, id lake.Snaps
 	if len(texts) != 1 {
 		return nil, lake.Errorf(lake.KindInvalid, "a query runs with one row of parameters and got %d", len(texts))
 	}
-	return s.selectPlan(ctx, texts[0], st.Scope, id)
+	return s.selectPlan(ctx, texts[0], v)
 }
 
 // start runs a plan. The caller releases the reader.
@@ -100,7 +103,7 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 		sources.release()
 		return nil, fileErr
 	}
-	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.scope.schema(""), Rewritten: true})
+	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Rewritten: true})
 	blame := func(err error) error { return s.blameFiles(ctx, p, byDuckDB, err) }
 	if err != nil {
 		sources.release()

@@ -127,9 +127,12 @@ func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo 
 }
 
 // State returns the schemas and tables that a caller sees now.
-func (s *Service) State(ctx context.Context, _ Caller) (Visible, error) {
-	state, id, err := s.latest(ctx)
-	return Visible{State: state, Snapshot: id}, err
+func (s *Service) State(ctx context.Context, c Caller) (Visible, error) {
+	v, err := s.view(ctx, c, Scope{})
+	if err != nil {
+		return Visible{}, err
+	}
+	return Visible{State: v.state, Snapshot: v.snapshot}, nil
 }
 
 // latest returns the latest schemas and tables, and their snapshot.

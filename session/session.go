@@ -32,6 +32,16 @@ func (x *Session) SetOption(ctx context.Context, name string, value any) error {
 	return lake.Errorf(lake.KindUnsupported, "session options")
 }
 
+// defaultSchema returns the value of the option "schema"; empty means main.
+func (x *Session) defaultSchema() string { return "" }
+
+// temporary returns the temporary tables as they are now; nil means none.
+func (x *Session) temporary() *overlay { return nil }
+
+// setTemporary replaces the temporary tables: a rollback restores those of its
+// beginning.
+func (x *Session) setTemporary(o *overlay) {}
+
 // OpenSession begins a session of an identity.
 //
 // Errors: KindExhausted at the limit of sessions.
