@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
 	"github.com/flightlake/flightlake/lake"
@@ -37,10 +38,18 @@ func (m *columnMetadata) addType(name string, t arrow.DataType) {
 	m.add(flightsql.IsSearchableKey, flagOn)
 	m.add(flightsql.IsReadOnlyKey, flagOff)
 	caseSensitive := flagOff
-	if t.ID() == arrow.STRING {
+	if isText(t) {
 		caseSensitive = flagOn
 	}
 	m.add(flightsql.IsCaseSensitiveKey, caseSensitive)
+}
+
+// isText reports whether values of t are compared as text, in which case counts.
+func isText(t arrow.DataType) bool {
+	if _, ok := t.(*extensions.JSONType); ok {
+		return true
+	}
+	return t.ID() == arrow.STRING
 }
 
 // describeColumns returns the schema of a result with the metadata that drivers
@@ -67,12 +76,12 @@ func describeColumns(schema *arrow.Schema) *arrow.Schema {
 }
 
 // tableSchema returns the schema of a table with the full metadata of each column.
-func tableSchema(schema string, t *lake.Table) *arrow.Schema {
-	fields := make([]arrow.Field, len(t.Columns))
-	for i := range t.Columns {
-		c := &t.Columns[i]
+func tableSchema(r *relation) *arrow.Schema {
+	fields := make([]arrow.Field, len(r.table.Columns))
+	for i := range r.table.Columns {
+		c := &r.table.Columns[i]
 		f := c.ArrowField()
-		m := objectMetadata(schema, t.Name)
+		m := objectMetadata(r)
 		m.addType(c.SQLType(), f.Type)
 		if c.Comment != "" {
 			m.add(flightsql.RemarksKey, c.Comment)
@@ -83,24 +92,26 @@ func tableSchema(schema string, t *lake.Table) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// viewSchema returns the result of a view with the full metadata of each column.
-func viewSchema(schema, view string, result *arrow.Schema) *arrow.Schema {
+// viewSchema returns the result of a view with the full metadata of each column,
+// which can only be read.
+func viewSchema(r *relation, result *arrow.Schema) *arrow.Schema {
 	described := describeColumns(result)
 	fields := described.Fields()
 	for i, f := range fields {
-		m := objectMetadata(schema, view)
+		m := objectMetadata(r)
 		m.keys = append(m.keys, f.Metadata.Keys()...)
 		m.values = append(m.values, f.Metadata.Values()...)
+		m.values[find(m.keys, flightsql.IsReadOnlyKey)] = flagOn
 		fields[i].Metadata = arrow.NewMetadata(m.keys, m.values)
 	}
 	return arrow.NewSchema(fields, nil)
 }
 
-func objectMetadata(schema, table string) *columnMetadata {
+func objectMetadata(r *relation) *columnMetadata {
 	m := &columnMetadata{}
-	m.add(flightsql.CatalogNameKey, catalogName)
-	m.add(flightsql.SchemaNameKey, schema)
-	m.add(flightsql.TableNameKey, table)
+	m.add(flightsql.CatalogNameKey, r.catalog)
+	m.add(flightsql.SchemaNameKey, r.schema)
+	m.add(flightsql.TableNameKey, r.name)
 	return m
 }
 
@@ -122,13 +133,19 @@ func precisionOf(t arrow.DataType) (precision, scale int32) {
 		return t.GetPrecision(), t.GetScale()
 	case *arrow.TimestampType:
 		scale := decimalsOf(t.Unit)
-		return int32(len("2006-01-02 15:04:05")) + pointAnd(scale), scale
+		precision := int32(len("2006-01-02 15:04:05")) + pointAnd(scale)
+		if t.TimeZone != "" {
+			precision += int32(len("+00:00"))
+		}
+		return precision, scale
 	case *arrow.Time64Type:
 		scale := decimalsOf(t.Unit)
 		return int32(len("15:04:05")) + pointAnd(scale), scale
 	case *arrow.Time32Type:
 		scale := decimalsOf(t.Unit)
 		return int32(len("15:04:05")) + pointAnd(scale), scale
+	case *extensions.UUIDType:
+		return int32(len("00000000-0000-0000-0000-000000000000")), 0
 	case arrow.ExtensionType:
 		return precisionOf(t.StorageType())
 	case *arrow.FixedSizeBinaryType:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
@@ -32,12 +33,12 @@ func TestEveryMetadataCommandStreamsTheSchemaItPromised(t *testing.T) {
 		{&pb.CommandGetDbSchemas{}, schema_ref.DBSchemas, 2},
 		{&pb.CommandGetTables{}, schema_ref.Tables, 2},
 		{&pb.CommandGetTables{IncludeSchema: true}, schema_ref.TablesWithIncludedSchema, 2},
-		{&pb.CommandGetTableTypes{}, schema_ref.TableTypes, 2},
+		{&pb.CommandGetTableTypes{}, schema_ref.TableTypes, 3},
 		{&pb.CommandGetPrimaryKeys{Table: "t"}, schema_ref.PrimaryKeys, 0},
 		{&pb.CommandGetExportedKeys{Table: "t"}, schema_ref.ExportedKeys, 0},
 		{&pb.CommandGetImportedKeys{Table: "t"}, schema_ref.ImportedKeys, 0},
 		{&pb.CommandGetCrossReference{PkTable: "t", FkTable: "t"}, schema_ref.CrossReference, 0},
-		{&pb.CommandGetSqlInfo{}, schema_ref.SqlInfo, len(sqlInfos(""))},
+		{&pb.CommandGetSqlInfo{}, schema_ref.SqlInfo, len(sqlInfos(serverFacts{}))},
 		{&pb.CommandGetXdbcTypeInfo{}, schema_ref.XdbcTypeInfo, len(xdbcTypes())},
 	}
 	for _, c := range cases {
@@ -94,6 +95,12 @@ func TestTableFilters(t *testing.T) {
 		{"one name: the current schema first", &flightsql.GetTablesOpts{TableNameFilterPattern: ptr(`t\_1`)}, []string{
 			"lake|main|t_1|TABLE", "lake|main|t_1|VIEW", "lake|archive|t_1|TABLE",
 		}},
+		{"a name that is a pattern too: itself first", &flightsql.GetTablesOpts{TableNameFilterPattern: ptr("T_1")}, []string{
+			"lake|main|t_1|TABLE", "lake|main|t_1|VIEW", "lake|archive|t_1|TABLE", "lake|archive|tx1|TABLE", "lake|main|tx1|TABLE",
+		}},
+		{"of a schema that is not the current one", &flightsql.GetTablesOpts{DbSchemaFilterPattern: ptr("archive"), TableNameFilterPattern: ptr("t_1")}, []string{
+			"lake|archive|t_1|TABLE", "lake|archive|tx1|TABLE",
+		}},
 		{"views, by a type with spaces", &flightsql.GetTablesOpts{TableTypes: []string{" view"}}, []string{"lake|main|broken|VIEW", "lake|main|t_1|VIEW"}},
 		{"unknown type", &flightsql.GetTablesOpts{TableTypes: []string{"SYSTEM TABLE"}}, []string{}},
 		{"schema", &flightsql.GetTablesOpts{DbSchemaFilterPattern: ptr("archive"), TableNameFilterPattern: ptr("t%")}, []string{"lake|archive|t_1|TABLE", "lake|archive|tx1|TABLE"}},
@@ -141,7 +148,7 @@ func TestViewSchemaIsTheResultOfTheView(t *testing.T) {
 	f := newFake(memory.DefaultAllocator)
 	f.tables["v"] = &fakeTable{schema: arrow.NewSchema([]arrow.Field{{Name: "a", Type: &arrow.Decimal128Type{Precision: 10, Scale: 2}}}, nil)}
 	s := New(f, Options{})
-	schema, err := s.relationSchema(t.Context(), relation{schema: "main", name: "v", kind: typeView})
+	schema, err := s.relationSchema(t.Context(), &relation{catalog: "lake", schema: "main", name: "v", kind: typeView})
 	require.NoError(t, err)
 	md := flightsql.ColumnMetadata{Data: ptr(schema.Field(0).Metadata)}
 	name, _ := md.TypeName()
@@ -150,6 +157,8 @@ func TestViewSchemaIsTheResultOfTheView(t *testing.T) {
 	require.Equal(t, "DECIMAL(10,2)", name)
 	require.EqualValues(t, 2, scale)
 	require.Equal(t, "v", table)
+	readOnly, _ := md.IsReadOnly()
+	require.True(t, readOnly, "nobody inserts into a view")
 }
 
 func TestPrecision(t *testing.T) {
@@ -165,8 +174,11 @@ func TestPrecision(t *testing.T) {
 		{arrow.FixedWidthTypes.Date32, 10, 0, "DATE"},
 		{arrow.FixedWidthTypes.Time64us, 15, 6, "TIME"},
 		{&arrow.TimestampType{Unit: arrow.Second}, 19, 0, "TIMESTAMP_S"},
-		{&arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, 26, 6, "TIMESTAMP WITH TIME ZONE"},
+		{&arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, 32, 6, "TIMESTAMP WITH TIME ZONE"},
 		{arrow.BinaryTypes.String, 2147483647, 0, "VARCHAR"},
+		{extensions.NewUUIDType(), 36, 0, "UUID"},
+		{&arrow.Decimal128Type{Precision: 9, Scale: 2}, 9, 2, "DECIMAL(9,2)"},
+		{arrow.FixedWidthTypes.MonthDayNanoInterval, 0, 0, "INTERVAL"},
 		{arrow.ListOf(arrow.PrimitiveTypes.Int32), 0, 0, "INTEGER[]"},
 		{arrow.StructOf(), 0, 0, arrow.StructOf().String()},
 	} {
@@ -185,7 +197,7 @@ func TestPrecision(t *testing.T) {
 
 func TestSQLInfoHasEveryStandardCodeAndNoOther(t *testing.T) {
 	t.Parallel()
-	got := sqlInfos("1.2.3")
+	got := sqlInfos(serverFacts{version: "1.2.3"})
 	var want []uint32
 	for code := range pb.SqlInfo_name {
 		want = append(want, uint32(code))
@@ -215,32 +227,11 @@ func TestSQLInfoOverTheWire(t *testing.T) {
 	require.EqualValues(t, 3, rec.NumRows(), "a code that is not known is left out")
 	values := rec.Column(1).(*array.DenseUnion)
 	require.Equal(t, arrow.UnionTypeCode(3), values.TypeCode(0), "ADBC reads transactions from child 3 only")
-	require.EqualValues(t, 0, values.Field(3).(*array.Int32).Value(int(values.ValueOffset(0))))
+	require.EqualValues(t, flightsql.SqlTransactionSavepoint, values.Field(3).(*array.Int32).Value(int(values.ValueOffset(0))))
 	require.Equal(t, arrow.UnionTypeCode(0), values.TypeCode(1))
 	require.Equal(t, "1.2.3", values.Field(0).(*array.String).Value(int(values.ValueOffset(1))))
 	require.Equal(t, arrow.UnionTypeCode(5), values.TypeCode(2))
 	require.Equal(t, len(supportedConversions()), values.Field(5).(*array.Map).Keys().Len())
-}
-
-func TestXdbcTypesFilterAndOrder(t *testing.T) {
-	t.Parallel()
-	h := setup(t, Options{})
-	info, err := h.GetXdbcTypeInfo(t.Context(), ptr(int32(pb.XdbcDataType_XDBC_BIGINT)))
-	require.NoError(t, err)
-	rd, err := h.DoGet(t.Context(), info.GetEndpoint()[0].GetTicket())
-	require.NoError(t, err)
-	defer rd.Release()
-	require.True(t, rd.Next())
-	names := rd.RecordBatch().Column(xdbcName)
-	require.Equal(t, "BIGINT", names.ValueStr(0), "the closest match comes first")
-	require.Equal(t, "UBIGINT", names.ValueStr(1))
-	require.Equal(t, "true", rd.RecordBatch().Column(xdbcUnsigned).ValueStr(1))
-	require.Equal(t, 2, names.Len())
-	seen := map[string]bool{}
-	for _, x := range xdbcTypes() {
-		require.False(t, seen[x.Name], x.Name)
-		seen[x.Name] = true
-	}
 }
 
 func TestSessionOptions(t *testing.T) {

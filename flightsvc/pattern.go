@@ -1,6 +1,7 @@
 package flightsvc
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -15,6 +16,33 @@ const escapeChar = '\\'
 // count, as in DuckDB.
 func nameMatches(pattern *string, name string) bool {
 	return pattern == nil || *pattern != "" && likeMatches(*pattern, name)
+}
+
+// tableMatches is nameMatches for tables: a name is also matched by itself. ADBC's
+// GetTableSchema sends the bare name of a table as a pattern, and a \ in it
+// would escape what follows.
+func tableMatches(pattern *string, name string) bool {
+	return nameMatches(pattern, name) || *pattern == name && name != ""
+}
+
+// nameIs reports whether name passes a filter that is no pattern: nil lets every
+// name pass, the empty text asks for objects without one. Case does not count.
+func nameIs(filter *string, name string) bool {
+	return filter == nil || strings.EqualFold(*filter, name)
+}
+
+// unescaped returns the one name that a pattern without wildcards matches.
+func unescaped(pattern string) string {
+	var b strings.Builder
+	for pattern != "" {
+		r, wild, n := nextPattern(pattern)
+		if wild != 0 {
+			r = wild
+		}
+		b.WriteRune(r)
+		pattern = pattern[n:]
+	}
+	return b.String()
 }
 
 // likeMatches backtracks to the last % only, so its cost is len(pattern) * len(text)

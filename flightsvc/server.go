@@ -103,7 +103,7 @@ func New(backend Backend, opts Options) *Server {
 		s.seals.key = make([]byte, keyBytes)
 		_, _ = rand.Read(s.seals.key) // never fails: crypto/rand aborts the program instead
 	}
-	s.info = sqlInfos(opts.Version)
+	s.info = sqlInfos(serverFacts{version: opts.Version})
 	return s
 }
 

@@ -2,13 +2,17 @@ package flightsvc
 
 import (
 	"context"
+	"math"
+	"slices"
 	"sort"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
+	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 )
 
 // The children of the value union, in the order of schema_ref.SqlInfo.
@@ -111,10 +115,17 @@ func appendConversions(b *array.MapBuilder, v conversions) {
 	}
 }
 
+// serverFacts is what SqlInfo says of a server's settings.
+type serverFacts struct {
+	version string
+	// transactionTimeout is how long a transaction may be idle; 0 means forever.
+	transactionTimeout time.Duration
+}
+
 // sqlInfos returns every standard fact, by code. Codes of our own are never
 // added: the JDBC driver fails on one it does not know.
-func sqlInfos(version string) []sqlInfo {
-	all := append(serverInfos(version), syntaxInfos()...)
+func sqlInfos(facts serverFacts) []sqlInfo {
+	all := slices.Concat(serverInfos(facts), syntaxInfos(), transactionInfos())
 	for code := flightsql.SqlInfoMaxBinaryLiteralLen; code <= flightsql.SqlInfoMaxUsernameLen; code++ {
 		if code != flightsql.SqlInfoMaxRowSizeIncludesBlobs {
 			all = append(all, sqlInfo{uint32(code), int64(0)}) // no limit that is known
@@ -124,22 +135,22 @@ func sqlInfos(version string) []sqlInfo {
 	return all
 }
 
-func serverInfos(version string) []sqlInfo {
+func serverInfos(facts serverFacts) []sqlInfo {
 	return []sqlInfo{
 		{uint32(flightsql.SqlInfoFlightSqlServerName), "flightlake"},
-		{uint32(flightsql.SqlInfoFlightSqlServerVersion), version},
+		{uint32(flightsql.SqlInfoFlightSqlServerVersion), facts.version},
 		{uint32(flightsql.SqlInfoFlightSqlServerArrowVersion), arrow.PkgVersion},
 		{uint32(flightsql.SqlInfoFlightSqlServerReadOnly), false},
 		{uint32(flightsql.SqlInfoFlightSqlServerSql), true},
 		{uint32(flightsql.SqlInfoFlightSqlServerSubstrait), false},
 		{uint32(flightsql.SqlInfoFlightSqlServerSubstraitMinVersion), ""},
 		{uint32(flightsql.SqlInfoFlightSqlServerSubstraitMaxVersion), ""},
-		{uint32(flightsql.SqlInfoFlightSqlServerTransaction), int32(flightsql.SqlTransactionNone)},
-		{uint32(flightsql.SqlInfoFlightSqlServerCancel), false},
+		{uint32(flightsql.SqlInfoFlightSqlServerTransaction), int32(flightsql.SqlTransactionSavepoint)},
+		{uint32(flightsql.SqlInfoFlightSqlServerCancel), true},
 		{uint32(flightsql.SqlInfoFlightSqlServerBulkIngestion), true},
-		{uint32(flightsql.SqlInfoFlightSqlServerIngestTransactionsSupported), false},
-		{uint32(flightsql.SqlInfoFlightSqlServerStatementTimeout), int32(0)}, // none
-		{uint32(flightsql.SqlInfoFlightSqlServerTransactionTimeout), int32(0)},
+		{uint32(flightsql.SqlInfoFlightSqlServerIngestTransactionsSupported), true},
+		{uint32(flightsql.SqlInfoFlightSqlServerStatementTimeout), int32(0)}, // handles of prepared statements do not expire
+		{uint32(flightsql.SqlInfoFlightSqlServerTransactionTimeout), milliseconds(facts.transactionTimeout)},
 	}
 }
 
@@ -150,14 +161,19 @@ const (
 	ansi92Entry               = 1 << 0
 	subqueriesEverywhere      = 1<<0 | 1<<1 | 1<<2 | 1<<3 // comparisons, EXISTS, IN, quantified
 	unionAndUnionAll          = 1<<0 | 1<<1
-	isolationNone             = 1 << 0
+	isolationRepeatableRead   = 1 << 3
+	privilegeDefinitions      = 1 << 2
 	resultSetForwardOnly      = 1 << 1
 	resultSetReadOnly         = 1 << 1
 	// The specification asks for an ordinal, but the JDBC driver, the one client
 	// that reads it, takes it as a mask: limited and full.
-	outerJoinsFull             = 1<<1 | 1<<2
-	isolationNoneOrdinal int64 = 0
+	outerJoinsFull = 1<<1 | 1<<2
 )
+
+// milliseconds returns d as SqlInfo wants it, at most the greatest int32.
+func milliseconds(d time.Duration) int32 {
+	return int32(min(d.Milliseconds(), math.MaxInt32))
+}
 
 func syntaxInfos() []sqlInfo {
 	insensitive := int32(flightsql.SqlCaseSensitivityCaseInsensitive)
@@ -195,7 +211,7 @@ func syntaxInfos() []sqlInfo {
 		{uint32(flightsql.SqlInfoProcedureTerm), ""},
 		{uint32(flightsql.SqlInfoCatalogTerm), "catalog"},
 		{uint32(flightsql.SqlInfoCatalogAtStart), true},
-		{uint32(flightsql.SqlInfoSchemasSupportedActions), int32(0)},
+		{uint32(flightsql.SqlInfoSchemasSupportedActions), int32(privilegeDefinitions)},
 		{uint32(flightsql.SqlInfoCatalogsSupportedActions), int32(0)},
 		{uint32(flightsql.SqlInfoSupportedPositionedCommands), int32(0)},
 		{uint32(flightsql.SqlInfoSelectForUpdateSupported), false},
@@ -204,22 +220,30 @@ func syntaxInfos() []sqlInfo {
 		{uint32(flightsql.SqlInfoCorrelatedSubqueriesSupported), true},
 		{uint32(flightsql.SqlInfoSupportedUnions), int32(unionAndUnionAll)},
 		{uint32(flightsql.SqlInfoMaxRowSizeIncludesBlobs), true},
-		// The JDBC driver reads this one as a long, whatever the specification says.
-		{uint32(flightsql.SqlInfoDefaultTransactionIsolation), isolationNoneOrdinal},
-		{uint32(flightsql.SqlInfoTransactionsSupported), false},
-		{uint32(flightsql.SqlInfoSupportedTransactionsIsolationlevels), int32(isolationNone)},
-		{uint32(flightsql.SqlInfoDataDefinitionCausesTransactionCommit), false},
-		{uint32(flightsql.SqlInfoDataDefinitionsInTransactionsIgnored), false},
 		{uint32(flightsql.SqlInfoSupportedResultSetTypes), int32(resultSetForwardOnly)},
 		{uint32(flightsql.SqlInfoSupportedConcurrenciesForResultSetUnspecified), int32(0)},
 		{uint32(flightsql.SqlInfoSupportedConcurrenciesForResultSetForwardOnly), int32(resultSetReadOnly)},
 		{uint32(flightsql.SqlInfoSupportedConcurrenciesForResultSetScrollSensitive), int32(0)},
 		{uint32(flightsql.SqlInfoSupportedConcurrenciesForResultSetScrollInsensitive), int32(0)},
 		{uint32(flightsql.SqlInfoBatchUpdatesSupported), true},
-		{uint32(flightsql.SqlInfoSavePointsSupported), false},
 		{uint32(flightsql.SqlInfoNamedParametersSupported), false},
 		{uint32(flightsql.SqlInfoLocatorsUpdateCopy), false},
 		{uint32(flightsql.SqlInfoStoredFunctionsUsingCallSyntaxSupported), false},
+	}
+}
+
+// transactionInfos describes snapshot isolation, which the list of the
+// specification does not have: reads are repeatable and see no phantoms, but two
+// transactions can each write what the other has read.
+func transactionInfos() []sqlInfo {
+	return []sqlInfo{
+		// An int32 by the specification; the JDBC driver fails on all but a long.
+		{uint32(flightsql.SqlInfoDefaultTransactionIsolation), int64(pb.SqlTransactionIsolationLevel_SQL_TRANSACTION_REPEATABLE_READ)},
+		{uint32(flightsql.SqlInfoTransactionsSupported), true},
+		{uint32(flightsql.SqlInfoSupportedTransactionsIsolationlevels), int32(isolationRepeatableRead)},
+		{uint32(flightsql.SqlInfoDataDefinitionCausesTransactionCommit), false},
+		{uint32(flightsql.SqlInfoDataDefinitionsInTransactionsIgnored), false},
+		{uint32(flightsql.SqlInfoSavePointsSupported), true},
 	}
 }
 

@@ -1,9 +1,11 @@
 package flightsvc
 
 import (
+	"cmp"
 	"context"
 	"math"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -33,8 +35,9 @@ type numberKind uint8
 
 const (
 	notNumber      numberKind = iota
-	signedNumber              // exact, or approximate
-	unsignedNumber            // has no sign
+	signedNumber              // exact
+	unsignedNumber            // exact, has no sign
+	floatNumber               // approximate
 )
 
 // The columns of schema_ref.XdbcTypeInfo.
@@ -62,11 +65,15 @@ const (
 
 const noScale = -1
 
-// decimalRadix is the base in which column sizes of numbers are given.
-const decimalRadix = 10
+// The bases in which column sizes are given: digits of exact numbers, bits of
+// approximate ones.
+const (
+	decimalRadix = 10
+	binaryRadix  = 2
+)
 
-// xdbcTypes returns the types a table can hold, sorted by data type, the closest
-// match first.
+// xdbcTypes returns the types a table can hold, sorted by data type and name. The
+// first of a data type is its closest match; JSON is therefore no XDBC_VARCHAR.
 func xdbcTypes() []xdbcType {
 	const unlimited = math.MaxInt32
 	number := func(name string, t pb.XdbcDataType, size int32, kind numberKind) xdbcType {
@@ -85,18 +92,18 @@ func xdbcTypes() []xdbcType {
 		number("BIGINT", pb.XdbcDataType_XDBC_BIGINT, 19, signedNumber),
 		number("UBIGINT", pb.XdbcDataType_XDBC_BIGINT, 20, unsignedNumber),
 		quoted("BLOB", pb.XdbcDataType_XDBC_VARBINARY, unlimited),
-		number("HUGEINT", pb.XdbcDataType_XDBC_NUMERIC, 39, signedNumber),
-		number("UHUGEINT", pb.XdbcDataType_XDBC_NUMERIC, 39, unsignedNumber),
+		number("HUGEINT", pb.XdbcDataType_XDBC_NUMERIC, 38, signedNumber),
+		number("UHUGEINT", pb.XdbcDataType_XDBC_NUMERIC, 38, unsignedNumber),
 		{Name: "DECIMAL", Type: pb.XdbcDataType_XDBC_DECIMAL, Size: 38, Params: []string{"precision", "scale"}, Number: signedNumber, MaxScale: 38},
 		number("INTEGER", pb.XdbcDataType_XDBC_INTEGER, 10, signedNumber),
 		number("UINTEGER", pb.XdbcDataType_XDBC_INTEGER, 10, unsignedNumber),
 		number("SMALLINT", pb.XdbcDataType_XDBC_SMALLINT, 5, signedNumber),
 		number("USMALLINT", pb.XdbcDataType_XDBC_SMALLINT, 5, unsignedNumber),
-		{Name: "FLOAT", Type: pb.XdbcDataType_XDBC_REAL, Size: 7, Number: signedNumber, MaxScale: noScale},
-		{Name: "DOUBLE", Type: pb.XdbcDataType_XDBC_DOUBLE, Size: 15, Number: signedNumber, MaxScale: noScale},
+		{Name: "FLOAT", Type: pb.XdbcDataType_XDBC_REAL, Size: 24, Number: floatNumber, MaxScale: noScale},
+		{Name: "DOUBLE", Type: pb.XdbcDataType_XDBC_DOUBLE, Size: 53, Number: floatNumber, MaxScale: noScale},
 		{Name: "INTERVAL", Type: pb.XdbcDataType_XDBC_INTERVAL, Quoted: "INTERVAL '", MaxScale: noScale},
 		{Name: "VARCHAR", Type: pb.XdbcDataType_XDBC_VARCHAR, Size: unlimited, Quoted: "'", Params: []string{"length"}, MaxScale: noScale, Text: true},
-		{Name: "JSON", Type: pb.XdbcDataType_XDBC_VARCHAR, Size: unlimited, Quoted: "'", MaxScale: noScale, Text: true},
+		{Name: "JSON", Type: pb.XdbcDataType_XDBC_LONGVARCHAR, Size: unlimited, Quoted: "'", MaxScale: noScale, Text: true},
 		quoted("UUID", pb.XdbcDataType_XDBC_CHAR, 36),
 		moment("DATE", pb.XdbcDataType_XDBC_DATE, 10, pb.XdbcDatetimeSubcode_XDBC_SUBCODE_DATE, 0),
 		moment("TIME", pb.XdbcDataType_XDBC_TIME, 15, pb.XdbcDatetimeSubcode_XDBC_SUBCODE_TIME, 6),
@@ -111,7 +118,9 @@ func xdbcTypes() []xdbcType {
 		{Name: "STRUCT", Type: pb.XdbcDataType_XDBC_UNKNOWN_TYPE, MaxScale: noScale},
 		{Name: "MAP", Type: pb.XdbcDataType_XDBC_UNKNOWN_TYPE, MaxScale: noScale},
 	}
-	sort.SliceStable(types, func(i, j int) bool { return types[i].Type < types[j].Type })
+	slices.SortFunc(types, func(a, b xdbcType) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
+	})
 	return types
 }
 
@@ -174,7 +183,11 @@ func (t *xdbcType) append(b *array.RecordBuilder) {
 	}
 	number(b, xdbcSQLDataType).Append(int32(sqlType))
 	orNull(b, xdbcDatetimeSubcode, int32(t.Subcode), t.Subcode != 0)
-	orNull(b, xdbcNumPrecRadix, decimalRadix, t.Number != notNumber)
+	radix := int32(decimalRadix)
+	if t.Number == floatNumber {
+		radix = binaryRadix
+	}
+	orNull(b, xdbcNumPrecRadix, radix, t.Number != notNumber)
 	b.Field(xdbcIntervalPrecision).AppendNull()
 }
 

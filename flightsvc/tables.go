@@ -1,0 +1,166 @@
+package flightsvc
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
+
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
+)
+
+// The table types, as GetTables spells them.
+const (
+	typeTable     = "TABLE"
+	typeView      = "VIEW"
+	typeTemporary = "LOCAL TEMPORARY"
+)
+
+// GetFlightInfoTables describes DoGetTables.
+func (s *Server) GetFlightInfoTables(_ context.Context, cmd flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	return s.metadataInfo(desc, tablesSchema(cmd))
+}
+
+func tablesSchema(cmd flightsql.GetTables) *arrow.Schema {
+	if cmd.GetIncludeSchema() {
+		return schema_ref.TablesWithIncludedSchema
+	}
+	return schema_ref.Tables
+}
+
+// DoGetTables lists the tables and views that pass the filters, in the order of
+// relation.before and in one batch: ADBC's GetTableSchema reads no other.
+func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+	spaces, err := s.namespaces(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := array.NewRecordBuilder(s.mem, tablesSchema(cmd))
+	defer b.Release()
+	for _, r := range relations(spaces, cmd, currentSchema(ctx)) {
+		text(b, 0).Append(r.catalog)
+		text(b, 1).Append(r.schema)
+		text(b, 2).Append(r.name)
+		text(b, 3).Append(r.kind)
+		if cmd.GetIncludeSchema() {
+			schema, err := s.relationSchema(ctx, &r)
+			if err != nil {
+				return nil, nil, err
+			}
+			b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(schema, s.mem))
+		}
+	}
+	return chunks(b.NewRecordBatch())
+}
+
+// relation is a table or a view in a listing.
+type relation struct {
+	catalog, schema, name, kind string
+	table                       *lake.Table // nil for a view
+	rank                        int         // see rankOf
+}
+
+// relations returns the tables and views of spaces that pass the filters of cmd.
+func relations(spaces []namespace, cmd flightsql.GetTables, current string) []relation {
+	var out []relation
+	pattern := cmd.GetTableNameFilterPattern()
+	for i := range spaces {
+		n := &spaces[i]
+		if !nameIs(cmd.GetCatalog(), n.catalog) || !nameMatches(cmd.GetDBSchemaFilterPattern(), n.schema) {
+			continue
+		}
+		add := func(name, kind string, table *lake.Table) {
+			if tableMatches(pattern, name) && typeWanted(cmd.GetTableTypes(), kind) {
+				out = append(out, relation{
+					catalog: n.catalog, schema: n.schema, name: name, kind: kind, table: table,
+					rank: rankOf(n, name, pattern, current),
+				})
+			}
+		}
+		kind := typeTable
+		if n.catalog == temporaryCatalog {
+			kind = typeTemporary
+		}
+		for j := range n.tables {
+			add(n.tables[j].Name, kind, &n.tables[j])
+		}
+		for j := range n.views {
+			add(n.views[j].Name, typeView, nil)
+		}
+	}
+	slices.SortStableFunc(out, relation.compare)
+	return out
+}
+
+// The ranks of relations in a listing, the first first.
+const (
+	rankFound  = iota // SQL finds it under the name that was asked for
+	rankNamed         // it has that name
+	rankListed        // it matches a pattern
+)
+
+// rankOf tells where to list a table of the given name. ADBC's GetTableSchema
+// sends a bare name as a pattern and takes the first row with that name, which
+// must be the table that SQL would find: a temporary one, then that of the
+// current schema.
+func rankOf(n *namespace, name string, pattern *string, current string) int {
+	switch {
+	case pattern == nil || !strings.EqualFold(name, *pattern) && !strings.EqualFold(name, unescaped(*pattern)):
+		return rankListed
+	case n.catalog == temporaryCatalog || strings.EqualFold(n.schema, current):
+		return rankFound
+	}
+	return rankNamed
+}
+
+// compare orders relations by rank, temporary ones first among those that SQL
+// finds, and then as FlightSql.proto asks for.
+func (r relation) compare(o relation) int {
+	if c := cmp.Compare(r.rank, o.rank); c != 0 {
+		return c
+	}
+	if c := strings.Compare(r.catalog, o.catalog); c != 0 {
+		if r.rank == rankFound {
+			return -c // "temp" before "lake"
+		}
+		return c
+	}
+	return cmp.Or(strings.Compare(r.schema, o.schema), strings.Compare(r.name, o.name), strings.Compare(r.kind, o.kind))
+}
+
+// relationSchema returns the schema of a table or view. A view that does not
+// bind any more has no columns: it must not make the listing fail.
+func (s *Server) relationSchema(ctx context.Context, r *relation) (*arrow.Schema, error) {
+	if r.table != nil {
+		return tableSchema(r), nil
+	}
+	d, err := s.backend.Describe(ctx, session.Statement{
+		SQL:    "SELECT * FROM " + lake.QuoteIdent(r.catalog) + "." + lake.QuoteIdent(r.schema) + "." + lake.QuoteIdent(r.name),
+		Caller: metadataCaller(ctx),
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return arrow.NewSchema(nil, nil), nil
+	}
+	return viewSchema(r, d.Result), nil
+}
+
+// typeWanted reports whether a list of table types holds kind; an empty list
+// means all. Some drivers leave spaces in.
+func typeWanted(types []string, kind string) bool {
+	for _, t := range types {
+		if strings.EqualFold(strings.TrimSpace(t), kind) {
+			return true
+		}
+	}
+	return len(types) == 0
+}
