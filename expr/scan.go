@@ -38,3 +38,45 @@ type Pruning struct {
 	RowsTotal               int64
 	BytesTotal              int64
 }
+
+// Within returns the scan of a part: its row groups, and the inlined rows if it
+// is the last. A file of which the catalog knows no row groups belongs to the part
+// that holds its first. A scan with Limit or Offset must not be divided.
+func (s Scan) Within(part lake.Part) Scan {
+	if part == (lake.Part{}) {
+		return s
+	}
+	tasks := s.Tasks
+	s.Tasks = nil
+	for i := range tasks {
+		if t, ok := taskWithin(tasks[i], part); ok {
+			s.Tasks = append(s.Tasks, t)
+		}
+	}
+	if part.To != (lake.Bound{}) {
+		s.InlinedTables = nil
+	}
+	return s
+}
+
+// taskWithin narrows a task to a part; ok is false if nothing of it is left.
+func taskWithin(t lake.ScanTask, part lake.Part) (_ lake.ScanTask, ok bool) {
+	if len(t.File.RowGroups) == 0 {
+		return t, part.Contains(lake.Bound{File: t.File.ID})
+	}
+	out := lake.ScanTask{File: t.File}
+	all := true
+	t.EachRowGroup(func(g *lake.RowGroup) {
+		if !part.Contains(lake.Bound{File: t.File.ID, RowGroup: g.Index}) {
+			all = false
+			return
+		}
+		out.RowGroups = append(out.RowGroups, g.Index)
+		out.Rows += g.Rows
+		out.Bytes += g.Bytes
+	})
+	if all {
+		return t, true
+	}
+	return out, len(out.RowGroups) > 0
+}

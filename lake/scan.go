@@ -10,3 +10,17 @@ type ScanTask struct {
 	// Bytes is the number of compressed bytes in them.
 	Bytes int64
 }
+
+// EachRowGroup calls fn for the row groups to read that the catalog knows.
+func (t *ScanTask) EachRowGroup(fn func(*RowGroup)) {
+	next := 0
+	for i := range t.File.RowGroups {
+		g := &t.File.RowGroups[i]
+		if t.RowGroups == nil {
+			fn(g)
+		} else if next < len(t.RowGroups) && t.RowGroups[next] == g.Index {
+			next++
+			fn(g)
+		}
+	}
+}

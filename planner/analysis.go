@@ -36,6 +36,7 @@ type Analysis struct {
 	unstable []unstable // see stable.go
 	pinned   time.Time  // zero if not pinned
 	plain    bool       // the select list is only columns and stars
+	ordered  bool       // ORDER BY at the top level
 	names    map[string]bool
 }
 
@@ -123,6 +124,7 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 	case err == nil:
 	case lake.KindOf(err) == lake.KindUnsupported, st.Insert != nil && st.Insert.HasDefault:
 		a.scanTokens()
+		a.ordered = orderedText(st)
 		p.closeViews(a)
 		return a, nil
 	default:
@@ -137,6 +139,7 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 	for _, statement := range root.objects("statements") {
 		node := statement.object("node")
 		a.plain = plainSelect(node)
+		a.ordered = slices.ContainsFunc(node.objects("modifiers"), func(m object) bool { return m.text("type") == "ORDER_MODIFIER" })
 		w.walk(map[string]any(node), nil, false)
 	}
 	if w.err != nil {
@@ -195,6 +198,22 @@ func (a *Analysis) parameters() {
 		}
 		a.Parameters = append(a.Parameters, Parameter{Name: name, Span: sqltext.Span{Start: t.Start, End: t.End}})
 	}
+}
+
+// orderedText reports whether ORDER BY stands outside of all brackets.
+func orderedText(st *sqltext.Statement) bool {
+	depth := 0
+	for c := (sqltext.Cursor{Text: st.Text, Tokens: st.Tokens}); !c.End(); c.Pos++ {
+		switch {
+		case c.IsOp(0, "(") || c.IsOp(0, "[") || c.IsOp(0, "{"):
+			depth++
+		case c.IsOp(0, ")") || c.IsOp(0, "]") || c.IsOp(0, "}"):
+			depth--
+		case depth == 0 && c.IsWord(0, "ORDER") && c.IsWord(1, "BY"):
+			return true
+		}
+	}
+	return false
 }
 
 // plainSelect reports whether a query is one SELECT of columns and stars, whose

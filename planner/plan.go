@@ -42,6 +42,8 @@ type Plan struct {
 	Native *Native
 	// Note says why the statement is not pruned; empty if it is.
 	Note string
+	// Ordered is set if the statement says ORDER BY at its top level.
+	Ordered bool
 }
 
 // Read is what is read of one table reference.
@@ -110,7 +112,7 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	if len(req.Tables) != len(req.Analysis.Tables) {
 		return nil, lake.Errorf(lake.KindInternal, "%d tables for %d references", len(req.Tables), len(req.Analysis.Tables))
 	}
-	plan := &Plan{Analysis: req.Analysis, Reads: make([]Read, len(req.Tables))}
+	plan := &Plan{Analysis: req.Analysis, Reads: make([]Read, len(req.Tables)), Ordered: req.Analysis.ordered}
 	for i, r := range req.Tables {
 		plan.Reads[i] = Read{Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot}
 		if r.Table == nil {

@@ -112,15 +112,11 @@ type Query struct {
 	Ordered bool
 }
 
-// Bound is a place in the order of a table: a row group of a data file.
-type Bound struct {
-	File     lake.FileID
-	RowGroup int32
-}
-
-// Part is a share of a scan: the row groups from From on and before To. The
-// zero From is the beginning, the zero To is the end.
-type Part struct{ From, To Bound }
+// Bound and Part are those of the lake.
+type (
+	Bound = lake.Bound
+	Part  = lake.Part
+)
 
 // Rows is a running query. The caller releases Reader.
 type Rows struct {
