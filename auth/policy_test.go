@@ -189,7 +189,7 @@ func TestKeyTellsCallersAndVersionsApart(t *testing.T) {
 		{User: "rita", Method: MethodBearer},
 		{User: "rita", Method: MethodBearer, Roles: []string{"eu"}},
 		{User: `rita" "eu`},
-		{User: "eve"},
+		f.user(t, "eve"),
 	} {
 		key := f.policy.For(id).Key()
 		require.NotContains(t, seen, key)
