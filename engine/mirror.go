@@ -15,12 +15,12 @@ import (
 // mirror is what the executor's catalog shows of the lake.
 type mirror struct {
 	mu      sync.Mutex
-	synced  bool              // guarded by mu
-	version int64             // guarded by mu; of the state that is shown
-	state   *lake.State       // guarded by mu; last given to Sync, nil before
-	schemas map[string]bool   // guarded by mu; by name
-	tables  map[string]string // guarded by mu; DDL by qualified name
-	views   map[string]bool   // guarded by mu; by qualified name
+	synced  bool             // guarded by mu
+	version int64            // guarded by mu; of the state that is shown
+	state   *lake.State      // guarded by mu; last given to Sync, nil before
+	schemas map[string]bool  // guarded by mu; by name
+	tables  map[string]table // guarded by mu; as they were wanted, by qualified name
+	views   map[string]bool  // guarded by mu; by qualified name
 }
 
 // objects is what a state asks to be shown.
@@ -30,8 +30,12 @@ type objects struct {
 	views   map[string]view
 }
 
-// table is the DDL of an empty table; bare leaves out the defaults.
-type table struct{ full, bare, comments string }
+// table is the DDL of an empty table: full has its keys, plain leaves them out,
+// and bare the defaults too.
+type table struct {
+	schema, full, plain, bare, comments string
+	refers                              bool // full has foreign keys
+}
 
 // view is the DDL of a view, which binds in its schema.
 type view struct{ schema, ddl, comment string }
@@ -80,12 +84,7 @@ func objectsOf(state *lake.State) objects {
 		s := &state.Schemas[i]
 		o.schemas[s.Name] = true
 		for j := range s.Tables {
-			name := qualified(s.Name, s.Tables[j].Name)
-			o.tables[name] = table{
-				full:     columnsDDL(name, s.Tables[j].Columns, true),
-				bare:     columnsDDL(name, s.Tables[j].Columns, false),
-				comments: commentsOf(name, &s.Tables[j]),
-			}
+			o.tables[qualified(s.Name, s.Tables[j].Name)] = newTable(state, s.Name, &s.Tables[j])
 		}
 		for j := range s.Views {
 			o.views[qualified(s.Name, s.Views[j].Name)] = newView(s.Name, &s.Views[j])
@@ -165,7 +164,7 @@ func newView(schema string, v *lake.View) view {
 // maps still say what exists.
 func (m *mirror) apply(c *connection, want objects) error {
 	if m.schemas == nil {
-		m.schemas, m.tables, m.views = map[string]bool{DefaultSchema: true}, map[string]string{}, map[string]bool{}
+		m.schemas, m.tables, m.views = map[string]bool{DefaultSchema: true}, map[string]table{}, map[string]bool{}
 	}
 	for name := range m.views { // a view must be bound anew when its tables change
 		if err := c.exec("DROP VIEW IF EXISTS %s", name); err != nil {
@@ -173,14 +172,8 @@ func (m *mirror) apply(c *connection, want objects) error {
 		}
 		delete(m.views, name)
 	}
-	for name, ddl := range m.tables {
-		if t := want.tables[name]; t.full+t.comments == ddl {
-			continue
-		}
-		if err := c.exec("DROP TABLE IF EXISTS %s", name); err != nil {
-			return err
-		}
-		delete(m.tables, name)
+	if err := m.dropTables(c, want.tables); err != nil {
+		return err
 	}
 	for name := range m.schemas {
 		if want.schemas[name] || name == DefaultSchema {
@@ -204,23 +197,8 @@ func (m *mirror) create(c *connection, want objects) error {
 		}
 		m.schemas[name] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(want.tables)) {
-		if _, ok := m.tables[name]; ok {
-			continue
-		}
-		t := want.tables[name]
-		if c.runChange(t.full, duckdb.StatementTypeCreate) != nil {
-			if err := c.runChange(t.bare, duckdb.StatementTypeCreate); err != nil {
-				return err
-			}
-		}
-		m.tables[name] = t.full + t.comments
-		if t.comments == "" {
-			continue
-		}
-		if err := c.exec("%s", t.comments); err != nil {
-			return err
-		}
+	if err := m.createTables(c, want.tables); err != nil {
+		return err
 	}
 	m.createViews(c, want.views)
 	return nil
