@@ -19,17 +19,17 @@ func newTable(state *lake.State, schema string, t *lake.Table) table {
 		bare:     columnsDDL(name, t.Columns, false),
 		comments: commentsOf(name, t),
 	}
-	keys := ""
+	var keys strings.Builder
 	if len(t.PrimaryKey) > 0 {
-		keys = ", PRIMARY KEY (" + quotedList(t.PrimaryKey) + ")"
+		keys.WriteString(", PRIMARY KEY (" + quotedList(t.PrimaryKey) + ")")
 	}
 	for _, k := range state.ForeignKeys(t) {
 		if showsKey(state, schema, t, &k) {
 			out.refers = true
-			keys += ", FOREIGN KEY (" + quotedList(k.Columns) + ") REFERENCES " + lake.QuoteIdent(k.Table) + " (" + quotedList(k.RefColumns) + ")"
+			keys.WriteString(", FOREIGN KEY (" + quotedList(k.Columns) + ") REFERENCES " + lake.QuoteIdent(k.Table) + " (" + quotedList(k.RefColumns) + ")")
 		}
 	}
-	out.full = strings.TrimSuffix(out.plain, ")") + keys + ")"
+	out.full = strings.TrimSuffix(out.plain, ")") + keys.String() + ")"
 	return out
 }
 
