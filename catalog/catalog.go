@@ -9,6 +9,7 @@ package catalog
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -55,12 +56,14 @@ type Catalog interface {
 	// result is returned with Replayed set.
 	//
 	// Errors: the Kind documented at the operation that fails; KindConflict,
-	// naming the table and the other snapshot, if a precondition was broken;
-	// KindIndeterminate if the database did not answer: the staged files must
+	// naming the table or schema and the other snapshot, if a precondition was
+	// broken, or if one of c.Appends was committed before; KindInvalid for
+	// operations that undo each other or tokens that repeat; KindIndeterminate if the database did not answer: the staged files must
 	// be kept, and the outcome asked with Outcome.
 	Commit(ctx context.Context, c Commit) (Result, error)
 
-	// Outcome returns the result of the Commit with the given token.
+	// Outcome returns the result of the Commit with the given token; for a token
+	// of Commit.Appends, the rows and tables are those of that append.
 	// Errors: KindNotFound if no such Commit was published.
 	Outcome(ctx context.Context, token string) (Result, error)
 
@@ -111,12 +114,31 @@ type StagedFile struct {
 	LeaseUntil time.Time
 }
 
-// Commit is what one Snapshot changes. Its operations apply in order.
+// Commit is what one Snapshot changes. Its operations apply in order: a name is
+// free after its table or schema is dropped, and can be used by operations that
+// follow its creation. No table or schema is both changed or created and dropped.
 type Commit struct {
-	Token      string // append token of at most 256 bytes; empty means none
+	Token string // append token of at most 256 bytes; empty means none
+	// Appends are the tokens of appends that became one Commit, different from
+	// each other and from Token.
+	Appends []AppendToken
+	// Base is the snapshot on which the operations were planned; nil means that
+	// they hold for whatever is there. With it, a name that later snapshots took,
+	// freed or gave to another table or schema is KindConflict where it would be
+	// KindExists, KindNotFound, KindState or no error.
+	Base       *lake.SnapshotID
 	Operations []Operation
 	Author     string
 	Message    string
+}
+
+// AppendToken is the token of an append that is part of a Commit.
+type AppendToken struct {
+	Token string // 1 to 256 bytes
+	Rows  int64  // that this append added
+	// Operations are the positions, in Commit.Operations, of those that hold its
+	// rows; none if the rows did not last until the Commit.
+	Operations []int
 }
 
 // Result is what a Commit did.
@@ -132,7 +154,23 @@ type Result struct {
 type Operation interface{ operation() }
 
 // CreateSchema creates a schema. Errors: KindExists.
-type CreateSchema struct{ Name string }
+type CreateSchema struct {
+	Name string
+	// Path is the key prefix of its tables' files in the Bucket, ending with "/";
+	// empty means SchemaPath.
+	Path string
+}
+
+// SchemaPath returns the folder of a new schema: its name if that is plain,
+// else id, which is a UUID.
+func SchemaPath(name, id string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+	const lengthMax = 100 // a file system's limit is 255 bytes
+	if name == "" || len(name) > lengthMax || strings.Trim(name, plain) != "" {
+		return id + "/"
+	}
+	return name + "/"
+}
 
 // DropSchema drops an empty schema. Errors: KindNotFound; KindState if it still
 // has tables or views.
@@ -140,7 +178,7 @@ type DropSchema struct{ Name string }
 
 // CreateTable creates a table and, if Files is set, adds them (CREATE TABLE AS,
 // ingest in create mode). Column ids are those of lake.AssignFieldIDs.
-// Errors: KindExists; KindNotFound for the schema.
+// Errors: KindExists; KindNotFound for the schema, and for what keys name.
 type CreateTable struct {
 	Schema  string
 	Name    string
@@ -151,7 +189,10 @@ type CreateTable struct {
 	Partition *lake.PartitionSpec // ID is assigned
 	Options   map[string]string
 	Comment   string
-	Files     []lake.DataFile
+	// PrimaryKey and ForeignKeys are declared keys, as for lake.Table.ResolveKeys.
+	PrimaryKey  []string
+	ForeignKeys []lake.ForeignKey
+	Files       []lake.DataFile
 }
 
 // DropTable drops a table. Errors: KindConflict if another commit dropped or
@@ -183,7 +224,8 @@ type SetComment struct {
 }
 
 // SetOption sets an option in ducklake_metadata; lake-wide if Schema and Table
-// are empty. Errors: KindNotFound for the table.
+// are empty. Errors: KindNotFound for the table; KindInvalid for a name that
+// begins with flightlake_ or describes the catalog.
 type SetOption struct {
 	Schema string
 	Table  string

@@ -29,7 +29,7 @@ func (t *Table) ResolveKeys(state *State) (err error) {
 		c, _ := t.Column(name)
 		c.Nullable = false
 	}
-	t.ForeignKeys = slices.Clone(t.ForeignKeys)
+	t.ForeignKeys = append([]ForeignKey(nil), t.ForeignKeys...)
 	for i := range t.ForeignKeys {
 		if err := t.resolveForeignKey(state, &t.ForeignKeys[i]); err != nil {
 			return err

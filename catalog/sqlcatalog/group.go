@@ -151,8 +151,12 @@ type groupDraft struct {
 	marker    string // commit_extra_info of the group's snapshots
 	snapshots int
 	replies   []reply
-	tokens    map[string]int // token to the position of its first request
+	tokens    map[string]catalog.Result // of the commits planned so far
 	touched   map[lake.TableID]bool
+	// names and dropped are what the commits planned so far did, which the
+	// database does not know yet: the snapshot that took or freed a name last.
+	names   map[string]lake.SnapshotID
+	dropped map[lake.TableID]droppedTable
 }
 
 // draft plans the requests one after the other in the transaction of s. A
@@ -167,7 +171,8 @@ func (w *writer) draft(ctx context.Context, s *session, group []*request) (*grou
 	}
 	g := &groupDraft{
 		head: *current, marker: `{"flightlake_commit":"` + uuid.NewString() + `"}`,
-		replies: make([]reply, len(group)), tokens: map[string]int{}, touched: map[lake.TableID]bool{},
+		replies: make([]reply, len(group)), tokens: map[string]catalog.Result{}, touched: map[lake.TableID]bool{},
+		names: map[string]lake.SnapshotID{}, dropped: map[lake.TableID]droppedTable{},
 	}
 	g.head.stats = maps.Clone(current.stats)
 	for i, r := range group {
@@ -177,7 +182,7 @@ func (w *writer) draft(ctx context.Context, s *session, group []*request) (*grou
 		case r.unstage != nil:
 			g.batch.unstage(r.unstage)
 		default:
-			result, err := w.draftCommit(ctx, s, g, r.commit, i)
+			result, err := w.draftCommit(ctx, s, g, r.commit)
 			var known *lake.Error
 			if err != nil && !errors.As(err, &known) {
 				return nil, err
@@ -217,18 +222,20 @@ func (w *writer) currentHead(ctx context.Context, s *session) (*head, error) {
 }
 
 // draftCommit plans one Commit, unless its token was committed before.
-func (w *writer) draftCommit(ctx context.Context, s *session, g *groupDraft, c *catalog.Commit, at int) (catalog.Result, error) {
+func (w *writer) draftCommit(ctx context.Context, s *session, g *groupDraft, c *catalog.Commit) (catalog.Result, error) {
 	if c.Token != "" {
-		if first, ok := g.tokens[c.Token]; ok && g.replies[first].err == nil {
-			result := g.replies[first].result
-			result.Replayed = true
-			return result, nil
-		}
-		result, found, err := s.outcome(ctx, c.Token)
-		if found || err != nil {
+		if result, found, err := g.outcome(ctx, s, c.Token); found || err != nil {
 			return result, err
 		}
-		g.tokens[c.Token] = at
+	}
+	for _, a := range c.Appends {
+		result, found, err := g.outcome(ctx, s, a.Token)
+		if err != nil {
+			return catalog.Result{}, err
+		}
+		if found {
+			return catalog.Result{}, lake.Errorf(lake.KindConflict, "append token %q was committed by snapshot %d", a.Token, result.Snapshot.ID)
+		}
 	}
 	p := newPlan(s, g, w.c.clock.Now())
 	result, err := p.commit(ctx, c)
@@ -237,6 +244,15 @@ func (w *writer) draftCommit(ctx context.Context, s *session, g *groupDraft, c *
 	}
 	p.adopt(g)
 	return result, nil
+}
+
+// outcome returns what the commit with a token did, in this group or before.
+func (g *groupDraft) outcome(ctx context.Context, s *session, token string) (catalog.Result, bool, error) {
+	if result, ok := g.tokens[token]; ok {
+		result.Replayed = true
+		return result, true, nil
+	}
+	return s.outcome(ctx, token)
 }
 
 // stage records objects; a path that is staged already gets the new lease.

@@ -20,6 +20,9 @@ type plan struct {
 	id    lake.SnapshotID
 	batch batch
 
+	base          *lake.SnapshotID // Commit.Base
+	names         map[string]lake.SnapshotID
+	dropped       map[lake.TableID]droppedTable
 	marker        string
 	changes       []string
 	schemaChanged bool
@@ -29,12 +32,14 @@ type plan struct {
 	touched       map[lake.TableID]bool
 	comments      map[commentKey]int // position of its row among the inserts of this plan
 	paths         []string           // of added files
+	tokens        map[string]catalog.Result
 	result        catalog.Result
 }
 
 func newPlan(s *session, g *groupDraft, now time.Time) *plan {
 	p := &plan{
 		s: s, head: g.head, id: g.head.snapshot.ID + 1, marker: g.marker,
+		names: maps.Clone(g.names), dropped: maps.Clone(g.dropped),
 		created: map[lake.TableID]bool{}, createdSchema: map[lake.SchemaID]bool{},
 		touched: map[lake.TableID]bool{}, comments: map[commentKey]int{},
 	}
@@ -52,6 +57,7 @@ func (p *plan) commit(ctx context.Context, c *catalog.Commit) (catalog.Result, e
 	if len(c.Operations) == 0 {
 		return catalog.Result{}, lake.Errorf(lake.KindInvalid, "a commit without operations")
 	}
+	p.base = c.Base
 	for _, op := range c.Operations {
 		id, err := p.apply(ctx, op)
 		if err != nil {
@@ -73,17 +79,42 @@ func (p *plan) commit(ctx context.Context, c *catalog.Commit) (catalog.Result, e
 		p.head.nextCatalogID, p.head.nextFileID)
 	p.batch.insert("ducklake_snapshot_changes", int64(p.id), orNull(snapshot.Changes), orNull(c.Author),
 		orNull(c.Message), p.marker)
-	if c.Token != "" {
-		p.batch.insert(tableAppend, c.Token, int64(p.id), p.result.Rows, formatTableIDs(p.result.Tables), snapshot.Time)
+	p.result.Snapshot = *snapshot
+	if err := p.recordTokens(c); err != nil {
+		return catalog.Result{}, err
 	}
 	p.batch.unstage(p.paths)
-	p.result.Snapshot = *snapshot
 	return p.result, p.batch.checkText()
+}
+
+// recordTokens writes what Outcome answers for the tokens of the commit.
+func (p *plan) recordTokens(c *catalog.Commit) error {
+	p.tokens = map[string]catalog.Result{}
+	if c.Token != "" {
+		p.tokens[c.Token] = p.result
+	}
+	for _, a := range c.Appends {
+		result := catalog.Result{Snapshot: p.result.Snapshot, Rows: a.Rows}
+		for _, at := range a.Operations {
+			if at < 0 || at >= len(p.result.Tables) {
+				return lake.Errorf(lake.KindInvalid, "append token %q names operation %d of %d", a.Token, at, len(p.result.Tables))
+			}
+			result.Tables = append(result.Tables, p.result.Tables[at])
+		}
+		p.tokens[a.Token] = result
+	}
+	for _, token := range slices.Sorted(maps.Keys(p.tokens)) {
+		r := p.tokens[token]
+		p.batch.insert(tableAppend, token, int64(p.id), r.Rows, formatTableIDs(r.Tables), r.Snapshot.Time)
+	}
+	return nil
 }
 
 // adopt makes the plan part of its group.
 func (p *plan) adopt(g *groupDraft) {
 	g.head = p.head
+	g.names, g.dropped = p.names, p.dropped
+	maps.Copy(g.tokens, p.tokens)
 	g.batch.add(&p.batch)
 	g.snapshots++
 	for id := range p.touched {
@@ -95,7 +126,7 @@ func (p *plan) adopt(g *groupDraft) {
 func (p *plan) apply(ctx context.Context, op catalog.Operation) (lake.TableID, error) {
 	switch op := op.(type) {
 	case catalog.CreateSchema:
-		return 0, p.createSchema(op)
+		return 0, p.createSchema(ctx, op)
 	case catalog.DropSchema:
 		return 0, p.dropSchema(ctx, op)
 	case catalog.CreateTable:
@@ -105,9 +136,9 @@ func (p *plan) apply(ctx context.Context, op catalog.Operation) (lake.TableID, e
 	case catalog.AddFiles:
 		return op.Table, p.addFiles(ctx, op)
 	case catalog.SetComment:
-		return p.setComment(op)
+		return p.setComment(ctx, op)
 	case catalog.SetOption:
-		return p.setOption(op)
+		return p.setOption(ctx, op)
 	}
 	return 0, lake.Errorf(lake.KindUnsupported, "operation %T is not known", op)
 }

@@ -27,17 +27,24 @@ func (p *plan) nextCatalogID() int64 {
 	return id
 }
 
-func (p *plan) createSchema(op catalog.CreateSchema) error {
+func (p *plan) createSchema(ctx context.Context, op catalog.CreateSchema) error {
 	if op.Name == "" {
 		return lake.Errorf(lake.KindInvalid, "a schema needs a name")
 	}
 	if existing, ok := p.head.state.Schema(op.Name); ok {
-		return lake.Errorf(lake.KindExists, "schema %q exists", existing.Name)
+		return p.sinceBase(ctx, existing.Name, "", lake.Errorf(lake.KindExists, "schema %q exists", existing.Name))
+	}
+	id := uuid.New()
+	if op.Path == "" {
+		op.Path = catalog.SchemaPath(op.Name, id.String())
+	}
+	if !isFolder(op.Path) {
+		return lake.Errorf(lake.KindInvalid, "path %q of schema %q is no folder", op.Path, op.Name)
 	}
 	state := p.state()
-	id := uuid.New()
-	schema := lake.Schema{ID: lake.SchemaID(p.nextCatalogID()), Name: op.Name, Path: pathOfName(op.Name, id)}
+	schema := lake.Schema{ID: lake.SchemaID(p.nextCatalogID()), Name: op.Name, Path: op.Path}
 	p.createdSchema[schema.ID] = true
+	p.names[nameOf(schema.Name, "")] = p.id
 	p.batch.insert("ducklake_schema", int64(schema.ID), id, int64(p.id), nil, schema.Name, schema.Path, true)
 	p.changes = append(p.changes, "created_schema:"+quoteName(schema.Name))
 	state.Schemas = append(state.Schemas, schema)
@@ -45,23 +52,28 @@ func (p *plan) createSchema(op catalog.CreateSchema) error {
 	return nil
 }
 
-// pathOfName returns the folder of a schema: its name if that is plain, else its UUID.
-func pathOfName(name string, id uuid.UUID) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-	const lengthMax = 100 // a file system's limit is 255 bytes
-	if len(name) > lengthMax || strings.Trim(name, plain) != "" {
-		return id.String() + "/"
+// isFolder reports whether a path is relative, ends with "/", and names a folder
+// in one way only.
+func isFolder(path string) bool {
+	folder, ok := strings.CutSuffix(path, "/")
+	if !ok || strings.Contains(path, "://") {
+		return false
 	}
-	return name + "/"
+	for part := range strings.SplitSeq(folder, "/") {
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *plan) dropSchema(ctx context.Context, op catalog.DropSchema) error {
-	schema, _, err := locate(p.head.state, op.Name, "")
+	schema, _, err := p.find(ctx, op.Name, "")
 	if err != nil {
 		return err
 	}
 	if len(schema.Tables)+len(schema.Views) > 0 {
-		return lake.Errorf(lake.KindState, "schema %q has %d tables and %d views", schema.Name, len(schema.Tables), len(schema.Views))
+		return p.schemaInUse(ctx, schema)
 	}
 	id := schema.ID
 	if p.createdSchema[id] {
@@ -77,6 +89,7 @@ func (p *plan) dropSchema(ctx context.Context, op catalog.DropSchema) error {
 	}
 	state := p.state()
 	state.Schemas = slices.DeleteFunc(state.Schemas, func(s lake.Schema) bool { return s.ID == id })
+	p.names[nameOf(op.Name, "")] = p.id
 	p.endRows("ducklake_schema", "schema_id", int64(id))
 	p.endRows("ducklake_tag", "object_id", int64(id))
 	p.changes = append(p.changes, "dropped_schema:"+idText(id))
@@ -90,12 +103,12 @@ func (p *plan) endRows(table, column string, id int64) {
 }
 
 func (p *plan) createTable(ctx context.Context, op catalog.CreateTable) (lake.TableID, error) {
-	schema, _, err := locate(p.head.state, op.Schema, "")
+	schema, _, err := p.find(ctx, op.Schema, "")
 	if err != nil {
 		return 0, err
 	}
 	if err := checkNewTable(schema, &op); err != nil {
-		return 0, err
+		return 0, p.sinceBase(ctx, schema.Name, op.Name, err)
 	}
 	state := p.state()
 	schema, _ = state.Schema(op.Schema)
@@ -103,12 +116,19 @@ func (p *plan) createTable(ctx context.Context, op catalog.CreateTable) (lake.Ta
 	t := lake.Table{
 		ID: lake.TableID(p.nextCatalogID()), UUID: id.String(), SchemaID: schema.ID, Schema: schema.Name,
 		Name: op.Name, Path: op.Path, Comment: op.Comment, Columns: storedColumns(op.Columns),
-		Options: map[string]string{}, Begin: p.id,
+		Options: map[string]string{}, Begin: p.id, PrimaryKey: op.PrimaryKey, ForeignKeys: op.ForeignKeys,
+	}
+	if err := t.ResolveKeys(state); err != nil {
+		for _, k := range op.ForeignKeys {
+			err = p.sinceBase(ctx, cmp.Or(k.Schema, t.Schema), k.Table, err)
+		}
+		return 0, err
 	}
 	if op.Partition != nil && len(op.Partition.Fields) > 0 {
 		t.Partition = &lake.PartitionSpec{ID: lake.PartitionID(p.nextCatalogID()), Fields: slices.Clone(op.Partition.Fields)}
 	}
 	p.created[t.ID] = true
+	p.names[nameOf(schema.Name, t.Name)] = p.id
 	p.head.stats[t.ID] = &tableStats{columns: map[lake.FieldID]*columnStats{}}
 	p.insertTable(schema, &t, id)
 	for _, name := range slices.Sorted(maps.Keys(op.Options)) {
@@ -117,6 +137,9 @@ func (p *plan) createTable(ctx context.Context, op catalog.CreateTable) (lake.Ta
 		}
 		t.Options[name] = op.Options[name]
 		p.batch.insert(optionTable, name, op.Options[name], scopeTable, int64(t.ID))
+	}
+	if err := p.insertKeys(&t); err != nil {
+		return 0, err
 	}
 	p.changes = append(p.changes, "created_table:"+quoteName(schema.Name)+"."+quoteName(t.Name))
 	if err := p.inheritOptions(ctx, &t); err != nil {
@@ -247,13 +270,15 @@ func (p *plan) dropTable(ctx context.Context, op catalog.DropTable) error {
 	if !ok {
 		return p.missingTable(ctx, op.ID)
 	}
-	if p.created[op.ID] {
-		return lake.Errorf(lake.KindInvalid, "table %q.%q is created and dropped by one commit", t.Schema, t.Name)
+	if p.created[op.ID] || p.touched[op.ID] || slices.Contains(p.changes, alteredTable(op.ID)) {
+		return lake.Errorf(lake.KindInvalid, "table %q.%q is changed and dropped by one commit", t.Schema, t.Name)
 	}
 	if op.Begin != 0 && op.Begin != t.Begin {
 		return lake.Errorf(lake.KindConflict, "table %q.%q was changed by snapshot %d", t.Schema, t.Name, t.Begin)
 	}
 	name := t.Schema
+	p.dropped[op.ID] = droppedTable{name: quoteName(t.Schema) + "." + quoteName(t.Name), at: p.id}
+	p.names[nameOf(t.Schema, t.Name)] = p.id
 	state := p.state()
 	schema, _ := state.Schema(name)
 	schema.Tables = slices.DeleteFunc(schema.Tables, func(t lake.Table) bool { return t.ID == op.ID })

@@ -2,6 +2,7 @@ package sqlcatalog
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/flightlake/flightlake/catalog"
@@ -25,14 +26,17 @@ func (p *plan) addFiles(ctx context.Context, op catalog.AddFiles) error {
 // missingTable says why a table is not live. Errors: KindConflict, naming the
 // table and the snapshot that dropped it; KindNotFound if it never was.
 func (p *plan) missingTable(ctx context.Context, id lake.TableID) error {
-	name, dropped, err := p.s.lastName(ctx, id)
-	switch {
-	case err != nil:
-		return err
-	case dropped == 0:
-		return lake.Errorf(lake.KindConflict, "table %s is dropped by a concurrent commit", name)
+	dropped, ok := p.dropped[id]
+	if ok && dropped.at == p.id {
+		return lake.Errorf(lake.KindInvalid, "table %s is changed and dropped by one commit", dropped.name)
 	}
-	return lake.Errorf(lake.KindConflict, "table %s was dropped or replaced by snapshot %d", name, dropped)
+	if !ok {
+		var err error
+		if dropped.name, dropped.at, err = p.s.lastName(ctx, id); err != nil {
+			return err
+		}
+	}
+	return lake.Errorf(lake.KindConflict, "table %s was dropped or replaced by snapshot %d", dropped.name, dropped.at)
 }
 
 // lastName returns the quoted name that a table has or last had, and the
@@ -67,13 +71,9 @@ func (p *plan) addFilesTo(ctx context.Context, t *lake.Table, files []lake.DataF
 		}
 	}
 	p.touched[t.ID] = true
-	change := "inserted_into_table:" + idText(t.ID)
-	for _, c := range p.changes {
-		if c == change {
-			return nil
-		}
+	if change := "inserted_into_table:" + idText(t.ID); !slices.Contains(p.changes, change) {
+		p.changes = append(p.changes, change)
 	}
-	p.changes = append(p.changes, change)
 	return nil
 }
 

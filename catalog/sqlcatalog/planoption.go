@@ -3,6 +3,8 @@ package sqlcatalog
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
@@ -16,8 +18,8 @@ type commentKey struct {
 
 // setComment changes a comment. The extension keeps them as tags with the key
 // comment; a schema's is a tag of its id, which the extension does not read.
-func (p *plan) setComment(op catalog.SetComment) (lake.TableID, error) {
-	if _, _, err := locate(p.head.state, op.Schema, op.Table); err != nil {
+func (p *plan) setComment(ctx context.Context, op catalog.SetComment) (lake.TableID, error) {
+	if _, _, err := p.find(ctx, op.Schema, op.Table); err != nil {
 		return 0, err
 	}
 	state := p.state()
@@ -37,7 +39,7 @@ func (p *plan) setComment(op catalog.SetComment) (lake.TableID, error) {
 		t.Columns = cloneColumns(t.Columns)
 		column, ok := t.Field(op.Column)
 		if !ok {
-			return 0, lake.Errorf(lake.KindNotFound, "table %q.%q has no column %d", t.Schema, t.Name, op.Column)
+			return 0, p.changedSinceBase(t, lake.Errorf(lake.KindNotFound, "table %q.%q has no column %d", t.Schema, t.Name, op.Column))
 		}
 		column.Comment = op.Text
 	}
@@ -60,17 +62,12 @@ func cloneColumns(columns []lake.Column) []lake.Column {
 
 // altered notes the change of a table, once, and not of one that is new.
 func (p *plan) altered(id lake.TableID) {
-	change := "altered_table:" + idText(id)
-	if p.created[id] {
-		return
+	if change := alteredTable(id); !p.created[id] && !slices.Contains(p.changes, change) {
+		p.changes = append(p.changes, change)
 	}
-	for _, c := range p.changes {
-		if c == change {
-			return
-		}
-	}
-	p.changes = append(p.changes, change)
 }
+
+func alteredTable(id lake.TableID) string { return "altered_table:" + idText(id) }
 
 // tag ends the comment of earlier snapshots and writes the new one. If this
 // plan has written one already, that is replaced.
@@ -118,12 +115,15 @@ func checkOption(name string) error {
 	case keyVersion, keyCreatedBy, keyDataPath, keyEncrypted:
 		return lake.Errorf(lake.KindInvalid, "%q describes the catalog and cannot be set", name)
 	}
+	if strings.HasPrefix(strings.ToLower(name), ownPrefix) {
+		return lake.Errorf(lake.KindInvalid, "%q: names that begin with %s are flightlake's own", name, ownPrefix)
+	}
 	return nil
 }
 
 // setOption changes an option. ducklake_metadata has no history: the option
 // holds for all snapshots from now on.
-func (p *plan) setOption(op catalog.SetOption) (lake.TableID, error) {
+func (p *plan) setOption(ctx context.Context, op catalog.SetOption) (lake.TableID, error) {
 	if err := checkOption(op.Name); err != nil {
 		return 0, err
 	}
@@ -135,7 +135,7 @@ func (p *plan) setOption(op catalog.SetOption) (lake.TableID, error) {
 		p.writeOption(op, `"scope" IS NULL`, nil, nil)
 		return 0, nil
 	}
-	if schema, t, err := locate(p.head.state, op.Schema, op.Table); err != nil {
+	if schema, t, err := p.find(ctx, op.Schema, op.Table); err != nil {
 		return 0, err
 	} else if t == nil {
 		return 0, lake.Errorf(lake.KindUnsupported, "option %q of schema %q: options are set for the lake or for a table",

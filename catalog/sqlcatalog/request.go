@@ -68,10 +68,29 @@ func (c *Catalog) submit(ctx context.Context, r *request) (catalog.Result, error
 
 // Commit publishes one snapshot.
 func (c *Catalog) Commit(ctx context.Context, commit catalog.Commit) (catalog.Result, error) {
-	if len(commit.Token) > tokenBytesMax || !utf8.ValidString(commit.Token) {
-		return catalog.Result{}, lake.Errorf(lake.KindInvalid, "an append token is UTF-8 text of at most %d bytes", tokenBytesMax)
+	if err := checkTokens(&commit); err != nil {
+		return catalog.Result{}, err
 	}
 	return c.submit(ctx, &request{commit: &commit})
+}
+
+func checkTokens(c *catalog.Commit) error {
+	tokens := map[string]bool{}
+	if c.Token != "" {
+		tokens[c.Token] = true
+	}
+	for _, a := range c.Appends {
+		if a.Token == "" || tokens[a.Token] {
+			return lake.Errorf(lake.KindInvalid, "append token %q of a commit is empty or repeated", a.Token)
+		}
+		tokens[a.Token] = true
+	}
+	for token := range tokens {
+		if len(token) > tokenBytesMax || !utf8.ValidString(token) {
+			return lake.Errorf(lake.KindInvalid, "an append token is UTF-8 text of at most %d bytes", tokenBytesMax)
+		}
+	}
+	return nil
 }
 
 // Stage records objects that are about to be written.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -114,7 +115,12 @@ func (l *loader) loadOptions(ctx context.Context) error {
 		}
 	}
 	for _, o := range ofTables {
-		if t, ok := l.tables[lake.TableID(o.id)]; ok {
+		t, ok := l.tables[lake.TableID(o.id)]
+		switch {
+		case !ok:
+		case strings.HasPrefix(o.key, ownPrefix):
+			err = errors.Join(err, readKey(t, o.key, o.value))
+		default:
 			t.Options[o.key] = o.value
 		}
 	}

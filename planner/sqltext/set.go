@@ -29,10 +29,10 @@ func (s *Statement) set(c *Cursor) (err error) {
 	case c.IsWord(0, "TIME") && c.IsWord(1, "ZONE"):
 		c.Pos += 2
 		set.Name = "timezone"
-	case (c.IsWord(0, "SCHEMA") || c.IsWord(0, "CATALOG")) && !c.isAssignment(1):
+	case (c.IsWord(0, "SCHEMA") || c.IsWord(0, "CATALOG")) && !c.beforeValue():
 		set.Name, err = settingName(c)
 	case (c.IsWord(0, "VARIABLE") || c.IsWord(0, "ROLE") || c.IsWord(0, "TRANSACTION") ||
-		c.IsWord(0, "AUTHORIZATION") || c.IsWord(0, "CHARACTERISTICS")) && !c.isAssignment(1):
+		c.IsWord(0, "AUTHORIZATION") || c.IsWord(0, "CHARACTERISTICS")) && !c.beforeValue():
 		return lake.Errorf(lake.KindUnsupported, "SET %s is not supported", s.nextWord(c))
 	default:
 		if set.Name, err = settingName(c); err != nil {
@@ -60,15 +60,15 @@ func (s *Statement) set(c *Cursor) (err error) {
 	return s.end(c)
 }
 
-// isAssignment reports whether the token i places ahead is "=", TO or a dot,
-// so that the word before it is the name of an option.
-func (c *Cursor) isAssignment(i int) bool {
-	return c.IsOp(i, "=") || c.IsWord(i, "TO") || c.IsOp(i, ".")
+// beforeValue reports whether the token behind the next one is "=", TO or a dot,
+// so that the next one is the name of an option.
+func (c *Cursor) beforeValue() bool {
+	return c.IsOp(1, "=") || c.IsWord(1, "TO") || c.IsOp(1, ".")
 }
 
 // scope consumes the word for where an option holds.
 func (x *Set) scope(c *Cursor) {
-	if _, more := c.Peek(1); !more || c.isAssignment(1) {
+	if _, more := c.Peek(1); !more || c.beforeValue() {
 		return
 	}
 	switch {
@@ -106,7 +106,7 @@ func (s *Statement) reset(c *Cursor) (err error) {
 		return s.end(c)
 	case c.Words("TIME", "ZONE"):
 		set.Name = "timezone"
-	case c.IsWord(0, "VARIABLE") && !c.isAssignment(1):
+	case c.IsWord(0, "VARIABLE") && !c.beforeValue():
 		if _, more := c.Peek(1); more {
 			return lake.Errorf(lake.KindUnsupported, "RESET VARIABLE is not supported")
 		}
