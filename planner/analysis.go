@@ -37,6 +37,7 @@ type Analysis struct {
 	pinned   time.Time  // zero if not pinned
 	plain    bool       // the select list is only columns and stars
 	ordered  bool       // ORDER BY at the top level
+	timed    bool       // a row filter of its tables depends on the time
 	names    map[string]bool
 }
 
@@ -114,10 +115,16 @@ func (p *Planner) Analyze(ctx context.Context, sql string) (*Analysis, error) {
 
 // AnalyzeStatement is Analyze for a statement that is classified already.
 func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (*Analysis, error) {
+	a, _, err := p.analyze(ctx, st)
+	return a, err
+}
+
+// analyze returns the syntax tree too, nil if DuckDB could not serialise it.
+func (p *Planner) analyze(ctx context.Context, st *sqltext.Statement) (*Analysis, object, error) {
 	a := &Analysis{Statement: st, names: map[string]bool{}}
 	a.parameters()
 	if st.Query == nil {
-		return a, nil
+		return a, nil, nil
 	}
 	tree, err := p.frontend.Parse(ctx, a.paddedQuery())
 	switch {
@@ -126,13 +133,13 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 		a.scanTokens()
 		a.ordered = orderedText(st)
 		p.closeViews(a)
-		return a, nil
+		return a, nil, nil
 	default:
-		return nil, err
+		return nil, nil, err
 	}
 	root, err := decodeJSON(tree)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.Exact = true
 	w := &walker{analysis: a, tokens: tokenIndex(st.Tokens)}
@@ -143,11 +150,11 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 		w.walk(map[string]any(node), nil, false)
 	}
 	if w.err != nil {
-		return nil, w.err
+		return nil, nil, w.err
 	}
 	a.sort()
 	p.closeViews(a)
-	return a, nil
+	return a, root, nil
 }
 
 // closeViews marks the references that Resolve refuses unless the lake has such

@@ -88,7 +88,11 @@ func (s *shape) aggregates(g get) ([]aggregate, bool) {
 	node := children[0]
 	below := node.objects("children")
 	if len(node.list("groups")) > 0 || len(node.list("grouping_sets")) > 0 || len(node.list("grouping_functions")) > 0 ||
-		len(below) != 1 || below[0].text("type") != "LOGICAL_GET" {
+		len(below) != 1 {
+		return nil, false
+	}
+	var ok bool
+	if g.outputs, ok = g.through(below[0]); !ok {
 		return nil, false
 	}
 	var all []aggregate
@@ -108,6 +112,31 @@ func (s *shape) aggregates(g get) ([]aggregate, bool) {
 		out = append(out, all[n])
 	}
 	return out, len(out) > 0
+}
+
+// through returns the columns that an operator puts out which is g, or picks
+// columns of it: what a row filter leaves between the two.
+func (g get) through(o object) ([]*lake.Column, bool) {
+	if o.text("type") == "LOGICAL_GET" {
+		return g.outputs, true
+	}
+	children := o.objects("children")
+	if o.text("type") != "LOGICAL_PROJECTION" || len(children) != 1 {
+		return nil, false
+	}
+	below, ok := g.through(children[0])
+	if !ok {
+		return nil, false
+	}
+	var out []*lake.Column
+	for _, e := range o.objects("expressions") {
+		var col *lake.Column
+		if n, ok := e.index("index"); ok && n < len(below) && e.text("expression_class") == "BOUND_REF" {
+			col = below[n]
+		}
+		out = append(out, col)
+	}
+	return out, true
 }
 
 func readAggregate(e object, g get) (aggregate, bool) {

@@ -92,6 +92,15 @@ func conditions(t *testing.T) []string {
 	return out
 }
 
+// truthItems returns a select list of whether each condition is true.
+func truthItems(conditions []string) string {
+	items := make([]string, len(conditions))
+	for i, where := range conditions {
+		items[i] = "coalesce((" + where + ")::BOOLEAN, false)"
+	}
+	return strings.Join(items, ", ")
+}
+
 // queryRows returns the one batch of a query's result, on Go's heap.
 func queryRows(t *testing.T, x *engine.Executor, sql string) arrow.RecordBatch {
 	t.Helper()
@@ -120,11 +129,7 @@ func TestPredicatesSelectWhatDuckDBSelects(t *testing.T) {
 	rows := sampleSQL(&ty)
 	batch := queryRows(t, x, rows)
 	all := conditions(t)
-	items := make([]string, len(all))
-	for i, where := range all {
-		items[i] = "coalesce((" + where + ")::BOOLEAN, false)"
-	}
-	truths := queryRows(t, x, "SELECT "+strings.Join(items, ", ")+" FROM ("+rows+") ty")
+	truths := queryRows(t, x, "SELECT "+truthItems(all)+" FROM ("+rows+") ty")
 
 	files := map[string]*cache.TableVersion{"ty": version(nil, lake.DataFile{ID: 1, Rows: sampleRows, Begin: 1})}
 	native, filtered := 0, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ type Resolved struct {
 	Snapshot lake.SnapshotID
 	// Files is the table's version at Snapshot; nil if Table is.
 	Files *cache.TableVersion
+	// Filter is an SQL condition over the table's columns: the statement sees only
+	// rows for which it is true. Empty means all.
+	Filter string
 }
 
 // Request is a statement to plan.
@@ -59,6 +63,13 @@ type Read struct {
 	// Filter is the part of Predicate that can be evaluated on batches. The query's
 	// answer is the same if only rows for which it is true are read.
 	Filter expr.Predicate
+	// RowFilter is Resolved.Filter as the statement runs it: see Filtered. Guard is
+	// the predicate that is true for the same rows, nil if there is none that can
+	// be evaluated on batches; it is part of Filter. A condition of the client that
+	// fails on a row shows values of it, so where Guard is nil rows must pass
+	// RowFilter before DuckDB sees them beside the client's conditions.
+	RowFilter string
+	Guard     expr.Predicate
 	Pruned
 	Inlined []lake.Inlined
 
@@ -97,24 +108,39 @@ func Twins(tables []Resolved) []lake.Twin {
 
 // TwinSQL returns the statement's query over its twins.
 func (a *Analysis) TwinSQL(tables []Resolved) string {
-	return a.RewriteQuery(func(i int, _ TableRef) string {
+	return a.RewriteQuery(func(i int, ref TableRef) string {
 		if tables[i].Table == nil {
 			return ""
 		}
-		return lake.QuoteIdent(TwinName(tables[i].Table, i))
+		twin := lake.QuoteIdent(TwinName(tables[i].Table, i))
+		switch {
+		case tables[i].Filter == "" || ref.Bare && ref.Described:
+			return twin
+		case ref.Bare:
+			return "SELECT * FROM " + Filtered(twin, tables[i].Filter)
+		}
+		return Filtered(twin, tables[i].Filter)
 	})
 }
 
 // Plan plans the query of a statement. Its parameters, if any, are unknown.
 //
-// Errors: KindInternal if Tables does not fit Analysis; those of NamesFunc and ctx.
+// Errors: KindInternal if Tables does not fit Analysis; KindInvalid, naming the
+// table, for a row filter that is not one; those of NamesFunc and ctx.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	if len(req.Tables) != len(req.Analysis.Tables) {
 		return nil, lake.Errorf(lake.KindInternal, "%d tables for %d references", len(req.Tables), len(req.Analysis.Tables))
 	}
 	plan := &Plan{Analysis: req.Analysis, Reads: make([]Read, len(req.Tables)), Ordered: req.Analysis.ordered}
+	guards, err := p.filters(ctx, &req)
+	if err != nil {
+		return nil, err
+	}
 	for i, r := range req.Tables {
-		plan.Reads[i] = Read{Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot}
+		plan.Reads[i] = Read{
+			Ref: req.Analysis.Tables[i], Table: r.Table, Snapshot: r.Snapshot,
+			Predicate: guards[i], Filter: guards[i], RowFilter: r.Filter, Guard: guards[i],
+		}
 		if r.Table == nil {
 			continue
 		}
@@ -209,7 +235,7 @@ func (p *Plan) take(s *shape) {
 		predicate := tidy(expr.Or{Terms: predicates[i]})
 		if c, ok := predicate.(expr.Constant); !ok || !c.Value || c.Null {
 			r.Predicate = predicate
-			r.Filter = evaluable(predicate)
+			r.Filter = conjoin(r.Guard, evaluable(predicate))
 		}
 	}
 }
@@ -245,9 +271,32 @@ func evaluable(p expr.Predicate) expr.Predicate {
 	return expr.Simplify(expr.And{Terms: terms})
 }
 
+// conjoin returns what is true where both are; nil is true everywhere. Terms of
+// guard that filter has too are not repeated.
+func conjoin(guard, filter expr.Predicate) expr.Predicate {
+	switch {
+	case guard == nil:
+		return filter
+	case filter == nil:
+		return guard
+	}
+	terms := []expr.Predicate{guard}
+	if and, ok := guard.(expr.And); ok {
+		terms = slices.Clone(and.Terms)
+	}
+	known := []expr.Predicate{filter}
+	if and, ok := filter.(expr.And); ok {
+		known = and.Terms
+	}
+	terms = slices.DeleteFunc(terms, func(t expr.Predicate) bool {
+		return slices.ContainsFunc(known, func(k expr.Predicate) bool { return reflect.DeepEqual(t, k) })
+	})
+	return expr.Simplify(expr.And{Terms: append(terms, filter)})
+}
+
 func (p *Plan) unprune(note string) {
 	for i := range p.Reads {
-		p.Reads[i].Predicate, p.Reads[i].Filter = nil, nil
+		p.Reads[i].Predicate, p.Reads[i].Filter = p.Reads[i].Guard, p.Reads[i].Guard
 	}
 	p.Note = note
 }

@@ -55,9 +55,10 @@ func unstableKind(name string, args int) (kind pinKind, ok bool) {
 // is not pruned when it runs in the engine.
 func (a *Analysis) Pin(now time.Time) { a.pinned = now.UTC() }
 
-// TimeDependent reports whether the statement calls now() or its like, so that
-// its plan is good for one execution only.
-func (a *Analysis) TimeDependent() bool { return len(a.unstable) > 0 }
+// TimeDependent reports whether the statement, or once it is planned a row filter
+// of its tables, calls now() or its like, so that its plan is good for one
+// execution only.
+func (a *Analysis) TimeDependent() bool { return len(a.unstable) > 0 || a.timed }
 
 // Stable reports whether planning the statement and running it, both rewritten,
 // see the same constants.
