@@ -7,11 +7,13 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )
@@ -39,6 +41,13 @@ type callKey struct{}
 type call struct {
 	requestID string
 	header    metadata.MD // of the request
+	conn      *connection
+	server    *Server // nil outside an RPC
+	// identity is who calls; nil without authentication.
+	identity *auth.Identity
+
+	mu      sync.Mutex
+	session *session.Session // guarded by mu; nil if the client has none
 }
 
 // callOf returns the call of a handler's context.
@@ -57,9 +66,37 @@ func (c *call) first(name string) string {
 	return ""
 }
 
-// scope returns where the names of the call resolve. The protocol has no field
-// for it, so it comes as a header: "schema", or "database" as drivers with a
-// two-part hierarchy call it (unless it names the catalog).
+// currentSession returns the session that the call found or opened; nil if none.
+func (c *call) currentSession() *session.Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session
+}
+
+// caller says on whose behalf the call runs, outside of transactions of the
+// protocol. Its session is opened when something must be kept.
+func (c *call) caller() session.Caller {
+	out := session.Caller{Identity: c.identity, Session: c.currentSession()}
+	if c.server != nil {
+		out.OpenFunc = func(ctx context.Context) (*session.Session, error) { return c.server.openSession(ctx, c) }
+	}
+	return out
+}
+
+// option returns the value of a session option that is text; empty if the client
+// has no session or the option is not set.
+func (c *call) option(name string) string {
+	x := c.currentSession()
+	if x == nil {
+		return ""
+	}
+	text, _ := x.Options()[name].(string)
+	return text
+}
+
+// scope returns where the names of the call resolve: in the schema that a header
+// names, else in that of the session. The header is "schema", or "database" as
+// drivers with a two-part hierarchy call it (unless it names the catalog).
 func (c *call) scope() session.Scope {
 	if s := c.first("schema"); s != "" {
 		return session.Scope{Schema: s}
@@ -67,7 +104,24 @@ func (c *call) scope() session.Scope {
 	if db := c.first("database"); db != "" && !strings.EqualFold(db, catalogName) {
 		return session.Scope{Schema: db}
 	}
-	return session.Scope{}
+	return session.Scope{Schema: c.option(schemaOption)}
+}
+
+// checkCatalog refuses a call whose header names a catalog that does not exist.
+//
+// Errors: KindNotFound.
+func (c *call) checkCatalog() error {
+	if name := c.first("catalog"); name != "" {
+		return checkCatalog(name)
+	}
+	return nil
+}
+
+func checkCatalog(name string) error {
+	if strings.EqualFold(name, catalogName) {
+		return nil
+	}
+	return lake.Errorf(lake.KindNotFound, "there is no catalog %q; the only one is %q", name, catalogName)
 }
 
 // java reports whether the caller is a Java client.
@@ -85,18 +139,26 @@ func (c *call) appendToken() (string, error) {
 	return token, nil
 }
 
-// announceSnapshot tells the client which snapshot the call read or wrote: as a
-// header, or as a trailer once the headers went out.
-func announceSnapshot(ctx context.Context, id lake.SnapshotID) {
-	md := metadata.Pairs(snapshotHeader, strconv.FormatInt(int64(id), 10))
+// announce tells the client something: as a header, or as a trailer once the
+// headers went out.
+func announce(ctx context.Context, name, value string) {
+	md := metadata.Pairs(name, value)
 	if err := grpc.SetHeader(ctx, md); err != nil {
 		_ = grpc.SetTrailer(ctx, md) // only fails outside an RPC
 	}
 }
 
+// announceSnapshot tells the client which snapshot the call read or wrote. What
+// did neither, such as SET, has none.
+func announceSnapshot(ctx context.Context, id lake.SnapshotID) {
+	if id != 0 {
+		announce(ctx, snapshotHeader, strconv.FormatInt(int64(id), 10))
+	}
+}
+
 // begin starts a call: it gives it an id and announces it.
-func begin(ctx context.Context) (context.Context, *call) {
-	c := &call{requestID: uuid.NewString()}
+func (s *Server) begin(ctx context.Context) (context.Context, *call) {
+	c := &call{requestID: uuid.NewString(), conn: connectionOf(ctx), server: s}
 	c.header, _ = metadata.FromIncomingContext(ctx)
 	ctx = context.WithValue(ctx, callKey{}, c)
 	_ = grpc.SetHeader(ctx, metadata.Pairs(requestIDHeader, c.requestID)) // only fails outside an RPC
@@ -109,7 +171,11 @@ func (s *Server) finish(ctx context.Context, c *call, method string, err error) 
 		return nil
 	}
 	st, kind := statusOf(err, c.requestID)
-	_ = grpc.SetTrailer(ctx, metadata.Pairs(errorKindTrailer, kind))
+	trailer := metadata.Pairs(errorKindTrailer, kind)
+	if kind == lake.KindUnauthenticated.String() {
+		trailer.Set(challengeTrailer, challenge)
+	}
+	_ = grpc.SetTrailer(ctx, trailer)
 	s.log.DebugContext(ctx, "call failed", slog.String("method", method), slog.String("request_id", c.requestID),
 		slog.String("kind", kind), slog.Any("error", err))
 	return st.Err()
@@ -128,9 +194,12 @@ func (s *Server) recovered(ctx context.Context, c *call, method string, err *err
 }
 
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, c := begin(ctx)
+	ctx, c := s.begin(ctx)
 	resp, err := func() (resp any, err error) {
 		defer s.recovered(ctx, c, info.FullMethod, &err)
+		if err := s.admit(ctx, c, info.FullMethod); err != nil {
+			return nil, err
+		}
 		return next(ctx, req)
 	}()
 	if err = s.finish(ctx, c, info.FullMethod, err); err != nil {
@@ -140,9 +209,12 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 }
 
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, c := begin(ss.Context())
+	ctx, c := s.begin(ss.Context())
 	err := func() (err error) {
 		defer s.recovered(ctx, c, info.FullMethod, &err)
+		if err := s.admit(ctx, c, info.FullMethod); err != nil {
+			return err
+		}
 		return next(srv, &callStream{ServerStream: ss, ctx: ctx})
 	}()
 	return s.finish(ctx, c, info.FullMethod, err)

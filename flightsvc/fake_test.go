@@ -2,6 +2,8 @@ package flightsvc
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )
@@ -19,11 +22,17 @@ import (
 //	SELECT * FROM name    the rows of a table
 //	SELECT ?              its parameter
 //	UPDATE name [?]       counts one row per execution
+//	KEEP                  needs a session
+//	WAIT                  an update that waits for wait, or its context
+//	SELECT WAIT           a query whose plan does
 //	FAIL kind             fails when it runs
 //	PANIC                 panics when it runs
+//
+// Sessions are those of a real service, which has no lake.
 type fake struct {
-	Backend // what is not faked panics
-	mem     memory.Allocator
+	*session.Service
+	mem  memory.Allocator
+	wait chan struct{}
 
 	mu       sync.Mutex
 	tables   map[string]*fakeTable // guarded by mu; so are all below
@@ -33,7 +42,14 @@ type fake struct {
 	ingested []session.Ingest
 	runs     []session.Query
 	scopes   []string
-	failWith error // of the next ingest, after failAfter batches
+	callers  []session.Caller             // of all that is recorded above, and of transactions
+	calls    []string                     // of transactions, savepoints, closed sessions and cancels
+	entered  chan session.StatementID     // told of each WAIT, if set
+	known    map[session.StatementID]bool // what Cancel knows
+	progress float64
+	parts    []session.Part // of the next plans
+	planned  session.Query  // View, Time and Ordered of the next plans
+	failWith error          // of the next ingest, after failAfter batches
 	failAt   int
 }
 
@@ -47,8 +63,90 @@ type executed struct {
 	Rows int64 // of parameters; -1 for none
 }
 
-func newFake(mem memory.Allocator) *fake {
-	return &fake{mem: mem, tables: map[string]*fakeTable{}, snapshot: 7}
+func newFake(mem memory.Allocator) *fake { return newFakeAt(mem, clock.System{}) }
+
+// newFakeAt returns a fake whose sessions know a clock.
+func newFakeAt(mem memory.Allocator, c clock.Clock) *fake {
+	service, err := session.New(session.Components{Clock: c, Log: slog.New(slog.DiscardHandler)}, session.Options{})
+	if err != nil {
+		panic(err) // it does no I/O
+	}
+	return &fake{
+		Service: service, mem: mem, tables: map[string]*fakeTable{}, snapshot: 7, progress: float64(lake.Unknown),
+		wait: make(chan struct{}), known: map[session.StatementID]bool{},
+	}
+}
+
+func (f *fake) note(c session.Caller, format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.callers = append(f.callers, c)
+	f.calls = append(f.calls, fmt.Sprintf(format, args...))
+}
+
+// noted returns what was noted since the last time.
+func (f *fake) noted() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.calls
+	f.calls = nil
+	return out
+}
+
+func (f *fake) CloseSession(ctx context.Context, id session.SessionID) {
+	f.note(session.Caller{}, "close session")
+	f.Service.CloseSession(ctx, id)
+}
+
+func (f *fake) Begin(_ context.Context, c session.Caller) (session.TransactionID, error) {
+	f.note(c, "begin")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return session.TransactionID(fmt.Sprintf("tx%d", len(f.callers))), nil
+}
+
+func (f *fake) End(_ context.Context, c session.Caller, id session.TransactionID, commit bool) (session.Update, error) {
+	f.note(c, "end %s commit=%v", id, commit)
+	if !strings.HasPrefix(string(id), "tx") {
+		return session.Update{}, lake.Errorf(lake.KindState, "transaction %q has ended", id)
+	}
+	return session.Update{Snapshot: 12}, nil
+}
+
+func (f *fake) Savepoint(_ context.Context, c session.Caller, name string) (session.SavepointID, error) {
+	f.note(c, "savepoint %s in %s", name, c.Transaction)
+	return session.SavepointID("sp-" + name), nil
+}
+
+func (f *fake) EndSavepoint(_ context.Context, c session.Caller, id session.SavepointID, release bool) error {
+	f.note(c, "end savepoint %s release=%v", id, release)
+	return nil
+}
+
+func (f *fake) Cancel(_ context.Context, c session.Caller, id session.StatementID) (bool, error) {
+	f.note(c, "cancel")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known[id], nil
+}
+
+func (f *fake) Progress(session.StatementID) float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.progress
+}
+
+// block waits as a statement that takes long does.
+func (f *fake) block(ctx context.Context, st session.Statement) error {
+	if f.entered != nil {
+		f.entered <- st.ID
+	}
+	select {
+	case <-ctx.Done():
+		return lake.Wrap(lake.KindInternal, "wait", ctx.Err())
+	case <-f.wait:
+		return nil
+	}
 }
 
 func (f *fake) release() {
@@ -78,13 +176,14 @@ func (f *fake) Describe(_ context.Context, st session.Statement) (session.Descri
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.scopes = append(f.scopes, st.Scope.Schema)
+	f.callers = append(f.callers, st.Caller)
 	d := session.Description{Params: fakeParams(st.SQL)}
 	switch word, rest, _ := strings.Cut(st.SQL, " "); word {
 	case "SELECT":
 		schema, err := f.selectSchema(rest, st.Params)
 		d.Result = schema
 		return d, err
-	case "UPDATE", "FAIL", "PANIC":
+	case "UPDATE", "FAIL", "PANIC", "KEEP", "WAIT":
 		d.Update = true
 		return d, nil
 	}
@@ -92,6 +191,9 @@ func (f *fake) Describe(_ context.Context, st session.Statement) (session.Descri
 }
 
 func (f *fake) selectSchema(rest string, params arrow.RecordBatch) (*arrow.Schema, error) {
+	if rest == "WAIT" {
+		return fakeParams("?"), nil
+	}
 	if strings.HasPrefix(rest, "?") {
 		typ := arrow.DataType(arrow.BinaryTypes.String)
 		if params != nil {
@@ -112,9 +214,15 @@ func (f *fake) Plan(ctx context.Context, st session.Statement) (session.Query, e
 	if err != nil {
 		return session.Query{}, err
 	}
+	if st.SQL == "SELECT WAIT" {
+		if err := f.block(ctx, st); err != nil {
+			return session.Query{}, err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	q := session.Query{Statement: st, Snapshot: f.snapshot, Schema: d.Result, Rows: lake.Unknown, Bytes: lake.Unknown}
+	q.View, q.Time, q.Ordered, q.Parts = f.planned.View, f.planned.Time, f.planned.Ordered, f.parts
 	if strings.HasPrefix(st.SQL, "SELECT *") {
 		q.Rows = f.rows(st.SQL)
 	}
@@ -151,7 +259,17 @@ func (f *fake) Run(_ context.Context, q session.Query) (session.Rows, error) {
 	return session.Rows{Reader: rd, Snapshot: q.Snapshot}, err
 }
 
-func (f *fake) Execute(_ context.Context, st session.Statement) (session.Update, error) {
+func (f *fake) Execute(ctx context.Context, st session.Statement) (session.Update, error) {
+	switch st.SQL {
+	case "KEEP":
+		if _, err := st.Caller.Open(ctx); err != nil {
+			return session.Update{}, err
+		}
+	case "WAIT":
+		if err := f.block(ctx, st); err != nil {
+			return session.Update{}, err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch word, rest, _ := strings.Cut(st.SQL, " "); word {
@@ -170,11 +288,17 @@ func (f *fake) Execute(_ context.Context, st session.Statement) (session.Update,
 		e.Rows, n = st.Params.NumRows(), st.Params.NumRows()
 	}
 	f.executed = append(f.executed, e)
+	f.callers = append(f.callers, st.Caller)
 	f.snapshot++
 	return session.Update{Rows: n, Snapshot: f.snapshot}, nil
 }
 
-func (f *fake) Ingest(_ context.Context, in session.Ingest, rd array.RecordReader) (session.Update, error) {
+func (f *fake) Ingest(ctx context.Context, in session.Ingest, rd array.RecordReader) (session.Update, error) {
+	if in.Temporary {
+		if _, err := in.Caller.Open(ctx); err != nil {
+			return session.Update{}, err
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ingested = append(f.ingested, in)

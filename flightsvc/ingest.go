@@ -13,8 +13,7 @@ import (
 // ingest appends the stream of a CommandStatementIngest to a table and returns
 // the rows appended; a failure appends none.
 //
-// Errors: KindNotFound for another catalog; KindUnsupported for a temporary
-// table; KindState for a transaction; KindInvalid for a malformed stream or
+// Errors: KindNotFound for another catalog; KindInvalid for a malformed stream or
 // request; those of Backend.Ingest.
 func (s *Server) ingest(ctx context.Context, cmd flightsql.StatementIngest, src *putSource) (int64, error) {
 	in, err := ingestOf(ctx, cmd)
@@ -46,22 +45,25 @@ func preferReaderError(rd *putReader, err error) error {
 // ingestOf checks the request.
 func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (session.Ingest, error) {
 	c := callOf(ctx)
-	in := session.Ingest{Schema: cmd.GetSchema(), Table: cmd.GetTable(), Scope: c.scope(), Options: cmd.GetOptions()}
-	var err error
+	in := session.Ingest{
+		Schema: cmd.GetSchema(), Table: cmd.GetTable(), Temporary: cmd.GetTemporary(),
+		Scope: c.scope(), Caller: c.caller(), ID: newStatementID(), Options: cmd.GetOptions(),
+	}
+	in.Caller.Transaction = session.TransactionID(cmd.GetTransactionId())
+	err := c.checkCatalog()
+	if err != nil {
+		return in, err
+	}
 	if in.Token, err = c.appendToken(); err != nil {
 		return in, err
 	}
 	if in.Table == "" {
 		return in, lake.Errorf(lake.KindInvalid, "the ingest names no table")
 	}
-	if cmd.GetTemporary() {
-		return in, lake.Errorf(lake.KindUnsupported, "temporary tables are not supported; ingest %q without the temporary option", in.Table)
-	}
-	if name := cmd.GetCatalog(); name != "" && !strings.EqualFold(name, catalogName) {
-		return in, lake.Errorf(lake.KindNotFound, "there is no catalog %q; the only one is %q", name, catalogName)
-	}
-	if err := noTransaction(cmd.GetTransactionId()); err != nil {
-		return in, err
+	if name := cmd.GetCatalog(); name != "" && !(in.Temporary && strings.EqualFold(name, temporaryCatalog)) {
+		if err := checkCatalog(name); err != nil {
+			return in, err
+		}
 	}
 	if in.IfMissing, err = ifMissing(cmd.GetTableDefinitionOptions()); err != nil {
 		return in, err

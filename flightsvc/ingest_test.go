@@ -88,10 +88,15 @@ func TestIngestCarriesTokenOptionsAndScope(t *testing.T) {
 	ctx := metadata.AppendToOutgoingContext(t.Context(), appendTokenHeader, "once", "schema", "other")
 	_, err := h.send(t, ctx, o, h.numbers(1))
 	require.NoError(t, err)
-	require.Equal(t, []session.Ingest{{
+	require.Len(t, h.fake.ingested, 1)
+	got := h.fake.ingested[0]
+	require.NotEmpty(t, got.ID)
+	require.NotNil(t, got.Caller.OpenFunc)
+	got.ID, got.Caller = "", session.Caller{}
+	require.Equal(t, session.Ingest{
 		Schema: "archive", Table: "t", Scope: session.Scope{Schema: "other"}, Token: "once",
 		IfMissing: session.MissingCreate, IfExists: session.ExistsReplace, Options: map[string]string{"row_group_rows": "1000"},
-	}}, h.fake.ingested)
+	}, got)
 }
 
 func TestIngestRefusesBeforeItReads(t *testing.T) {
@@ -104,9 +109,8 @@ func TestIngestRefusesBeforeItReads(t *testing.T) {
 		code   codes.Code
 		text   string
 	}{
-		{"temporary", func(o *flightsql.ExecuteIngestOpts) { o.Temporary = true }, "", codes.Unimplemented, "temporary tables are not supported"},
 		{"catalog", func(o *flightsql.ExecuteIngestOpts) { o.Catalog = ptr("nope") }, "", codes.NotFound, `no catalog "nope"`},
-		{"transaction", func(o *flightsql.ExecuteIngestOpts) { o.TransactionId = []byte("x") }, "", codes.FailedPrecondition, "transaction"},
+		{"catalog of temporary tables", func(o *flightsql.ExecuteIngestOpts) { o.Catalog = ptr("temp") }, "", codes.NotFound, `no catalog "temp"`},
 		{"token", func(*flightsql.ExecuteIngestOpts) {}, strings.Repeat("x", 257), codes.InvalidArgument, "257 bytes"},
 	} {
 		o := ingestOpts("t", missingCreate, existsAppend)

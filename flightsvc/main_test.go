@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type harness struct {
 	*flightsql.Client
 	fake   *fake
+	server *Server
+	clock  *held
 	addr   string
 	header metadata.MD // of the last call made with h.calls()
 	trail  metadata.MD
@@ -38,14 +41,16 @@ func setup(t *testing.T, opts Options) *harness {
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	opts.Allocator = mem
-	f := newFake(mem)
+	now := &held{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	opts.Clock = now
+	f := newFakeAt(mem, now)
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	s := New(f, opts)
 	go func() { served <- s.Serve(ctx, lis) }()
-	h := &harness{fake: f, addr: lis.Addr().String()}
+	h := &harness{fake: f, addr: lis.Addr().String(), server: s, clock: now}
 	h.Client = h.connect(t)
 	t.Cleanup(func() {
 		require.NoError(t, h.Close())
@@ -55,6 +60,28 @@ func setup(t *testing.T, opts Options) *harness {
 		mem.AssertSize(t, 0)
 	})
 	return h
+}
+
+// held is a clock that stands until it is moved.
+type held struct {
+	mu  sync.Mutex
+	now time.Time // guarded by mu
+}
+
+// Now implements clock.Clock.
+func (c *held) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// move lets time pass, and the server sweep.
+func (h *harness) move(t *testing.T, d time.Duration) {
+	t.Helper()
+	h.clock.mu.Lock()
+	h.clock.now = h.clock.now.Add(d)
+	h.clock.mu.Unlock()
+	h.server.sweep(t.Context())
 }
 
 // connect returns another connection to the server.

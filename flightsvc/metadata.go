@@ -125,4 +125,4 @@ func text(b *array.RecordBuilder, i int) *array.StringBuilder {
 }
 
 // metadataCaller returns on whose behalf a metadata call runs.
-func metadataCaller(context.Context) session.Caller { return session.Caller{} }
+func metadataCaller(ctx context.Context) session.Caller { return callOf(ctx).caller() }

@@ -2,104 +2,110 @@ package flightsvc
 
 import (
 	"context"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
-	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 
 	"github.com/flightlake/flightlake/lake"
 )
 
-// The session options that drivers ask for.
+// The session options that the protocol looks at.
 const (
 	catalogOption = "catalog"
 	schemaOption  = "schema"
+	// zoneOption says how timestamps with a time zone are sent: zoneNaive drops the
+	// zone, for clients that cannot read it.
+	zoneOption = "timestamptz"
+	zoneNaive  = "naive"
 )
 
-// GetSessionOptions returns the current catalog and schema.
+// GetSessionOptions returns the options of the session, or the current catalog
+// and schema of a client without one.
 func (s *Server) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
-	options, err := flight.NewSessionOptionValues(map[string]any{
-		catalogOption: catalogName,
-		schemaOption:  currentSchema(ctx),
-	})
-	if err != nil {
-		return nil, lake.Wrap(lake.KindInternal, "build session options", err)
+	all := map[string]any{}
+	if x := callOf(ctx).currentSession(); x != nil {
+		all = x.Options()
 	}
-	return &flight.GetSessionOptionsResult{SessionOptions: options}, nil
-}
-
-// SetSessionOptions confirms the current catalog and schema and refuses other
-// values, option by option: there is no session that could keep them.
-func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
-	current := map[string]string{catalogOption: catalogName, schemaOption: currentSchema(ctx)}
-	res := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
-	for name, value := range req.GetSessionOptions() {
-		want, known := current[name]
-		text, isText := value.GetOptionValue().(*pb.SessionOptionValue_StringValue)
-		switch {
-		case !known:
-			res.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidName}
-		case value.GetOptionValue() == nil: // erased: back to the default
-		case !isText || !strings.EqualFold(text.StringValue, want):
-			res.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidValue}
+	res := &flight.GetSessionOptionsResult{SessionOptions: map[string]*flight.SessionOptionValue{}}
+	for name, value := range all {
+		v, err := flight.NewSessionOptionValue(value)
+		if err != nil {
+			return nil, lake.Wrap(lake.KindInternal, "build session option "+name, err)
 		}
+		res.SessionOptions[name] = &v
+	}
+	for name, value := range map[string]string{catalogOption: catalogName, schemaOption: currentSchema(ctx)} {
+		res.SessionOptions[name] = &flight.SessionOptionValue{OptionValue: &pb.SessionOptionValue_StringValue{StringValue: value}}
 	}
 	return res, nil
 }
 
-// CloseSession has nothing to release.
-func (s *Server) CloseSession(context.Context, *flight.CloseSessionRequest) (*flight.CloseSessionResult, error) {
+// SetSessionOptions sets each option by itself: what fails is told by name, and
+// the others are set.
+func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+	caller := callOf(ctx).caller()
+	x, err := caller.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
+	for name, value := range req.GetSessionOptions() {
+		if err := x.SetOption(ctx, name, optionValue(value)); err != nil {
+			_, known := x.Options()[name]
+			res.Errors[name] = optionError(err, known)
+		}
+	}
+	return res, ctx.Err()
+}
+
+// optionValue returns what Session.SetOption takes; nil erases.
+func optionValue(v *flight.SessionOptionValue) any {
+	switch v := v.GetOptionValue().(type) {
+	case *pb.SessionOptionValue_StringValue:
+		return v.StringValue
+	case *pb.SessionOptionValue_BoolValue:
+		return v.BoolValue
+	case *pb.SessionOptionValue_Int64Value:
+		return v.Int64Value
+	case *pb.SessionOptionValue_DoubleValue:
+		return v.DoubleValue
+	case *pb.SessionOptionValue_StringListValue_:
+		return v.StringListValue.GetValues()
+	}
+	return nil
+}
+
+// optionError returns what the protocol has for err. The protocol has no text
+// for it. A known option that is not found has a value that is not, such as the
+// name of a schema.
+func optionError(err error, known bool) *flight.SetSessionOptionsResultError {
+	code := flight.SetSessionOptionsResultErrorError
+	switch kind := lake.KindOf(err); {
+	case kind == lake.KindNotFound && !known:
+		code = flight.SetSessionOptionsResultErrorInvalidName
+	case kind == lake.KindNotFound, kind == lake.KindInvalid, kind == lake.KindUnsupported:
+		code = flight.SetSessionOptionsResultErrorInvalidValue
+	}
+	return &flight.SetSessionOptionsResultError{Value: code}
+}
+
+// CloseSession ends the session of the client, if it has one.
+func (s *Server) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest) (*flight.CloseSessionResult, error) {
+	c := callOf(ctx)
+	if x := c.currentSession(); x != nil {
+		s.leases.forget(x.ID())
+		s.backend.CloseSession(ctx, x.ID())
+		if c.cookie() != "" {
+			withdrawCookie(ctx)
+		}
+	}
 	return &flight.CloseSessionResult{Status: flight.CloseSessionResultClosed}, nil
 }
 
+// currentSchema returns where the unqualified names of the call resolve.
 func currentSchema(ctx context.Context) string {
 	if sc := callOf(ctx).scope(); sc.Schema != "" {
 		return sc.Schema
 	}
 	return defaultSchema
-}
-
-// noTransaction refuses a call that belongs to a transaction.
-func noTransaction(id []byte) error {
-	if len(id) == 0 {
-		return nil
-	}
-	return lake.Errorf(lake.KindState, "the transaction is not known: transactions are not supported yet")
-}
-
-func errTransactions(what string) error {
-	return lake.Errorf(lake.KindUnsupported, "%s: transactions are not supported yet; each statement commits by itself", what)
-}
-
-// BeginTransaction is refused.
-func (s *Server) BeginTransaction(context.Context, flightsql.ActionBeginTransactionRequest) ([]byte, error) {
-	return nil, errTransactions("BeginTransaction")
-}
-
-// EndTransaction is refused.
-func (s *Server) EndTransaction(context.Context, flightsql.ActionEndTransactionRequest) error {
-	return errTransactions("EndTransaction")
-}
-
-// BeginSavepoint is refused.
-func (s *Server) BeginSavepoint(context.Context, flightsql.ActionBeginSavepointRequest) ([]byte, error) {
-	return nil, errTransactions("BeginSavepoint")
-}
-
-// EndSavepoint is refused.
-func (s *Server) EndSavepoint(context.Context, flightsql.ActionEndSavepointRequest) error {
-	return errTransactions("EndSavepoint")
-}
-
-// CancelFlightInfo is refused: there is nothing to cancel between two calls.
-// CancelQuery comes here too.
-func (s *Server) CancelFlightInfo(context.Context, *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
-	return flight.CancelFlightInfoResult{Status: flight.CancelStatusNotCancellable},
-		lake.Errorf(lake.KindUnsupported, "CancelFlightInfo and CancelQuery are not supported; cancel the call itself, which ends the query")
-}
-
-// RenewFlightEndpoint is refused: tickets do not expire by time.
-func (s *Server) RenewFlightEndpoint(context.Context, *flight.RenewFlightEndpointRequest) (*flight.FlightEndpoint, error) {
-	return nil, lake.Errorf(lake.KindUnsupported, "RenewFlightEndpoint is not supported: endpoints do not expire by time")
 }

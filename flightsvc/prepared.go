@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
 )
 
 // CreatePreparedStatement describes a statement of any kind. The handle holds
@@ -29,14 +30,15 @@ func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.Acti
 	res.Handle = s.seals.seal(sealed{
 		Purpose: purposePrepared, SQL: st.SQL, Schema: st.Scope.Schema,
 		Update: d.Update, ParamCount: int64(params.NumFields()),
+		Transaction: st.Caller.Transaction, Session: sessionID(st.Caller.Session),
 	})
 	res.IsUpdate = &d.Update
 	res.ParameterSchema = params
 	if callOf(ctx).java() {
-		res.ParameterSchema = untypedAsText(params)
+		res.ParameterSchema = javaParams(params)
 	}
 	if !d.Update {
-		res.DatasetSchema = describeColumns(d.Result)
+		res.DatasetSchema = resultSchema(d.Result, callOf(ctx).option(zoneOption) == zoneNaive)
 	}
 	return res, nil
 }
@@ -53,11 +55,19 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql
 	if err != nil {
 		return nil, err
 	}
+	return s.preparedInfo(ctx, v, desc)
+}
+
+func (s *Server) preparedInfo(ctx context.Context, v sealed, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	if err := v.checkBound(len(v.Params) > 0); err != nil {
 		return nil, err
 	}
+	if v.ID == "" {
+		v.ID = newStatementID()
+	}
+	caller := s.preparedCaller(ctx, &v)
 	if !v.Update {
-		return s.queryInfo(ctx, v, desc)
+		return s.queryInfo(ctx, v, caller, desc)
 	}
 	params, err := decodeParams(v.Params, s.mem)
 	if err != nil {
@@ -67,9 +77,30 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql
 		defer params.Release()
 	}
 	if params != nil && params.NumRows() == 0 {
-		return s.flightInfo(sealed{Purpose: purposeUpdate}, countSchema(), desc, 0, lake.Unknown)
+		t := sealed{Purpose: purposeUpdate, ID: v.ID}
+		return s.flightInfo(t, session.Query{Schema: countSchema(), Bytes: lake.Unknown}, desc)
 	}
-	return s.updateInfo(ctx, v.statement(params), desc)
+	return s.updateInfo(ctx, v.statement(caller, params), desc)
+}
+
+// preparedCaller returns the caller in the transaction of a prepared statement:
+// the one in which it was prepared. Drivers begin another behind every commit and
+// go on with their statements, so that once the client has ended the first its
+// next one takes the place.
+func (s *Server) preparedCaller(ctx context.Context, v *sealed) session.Caller {
+	caller := callOf(ctx).caller()
+	caller.Transaction = v.Transaction
+	if v.Transaction != "" && v.Session != "" && v.Session == sessionID(caller.Session) {
+		caller.Transaction = s.leases.successor(v.Session, v.Transaction)
+	}
+	return caller
+}
+
+func sessionID(x *session.Session) session.SessionID {
+	if x == nil {
+		return ""
+	}
+	return x.ID()
 }
 
 // GetSchemaPreparedStatement plans a prepared statement and never runs it.
@@ -78,11 +109,11 @@ func (s *Server) GetSchemaPreparedStatement(ctx context.Context, q flightsql.Pre
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.backend.Describe(ctx, v.statement(nil))
+	d, err := s.backend.Describe(ctx, v.statement(s.preparedCaller(ctx, &v), nil))
 	if err != nil {
 		return nil, err
 	}
-	return s.schemaResult(d), nil
+	return s.schemaResult(ctx, d), nil
 }
 
 // bind returns a handle of the statement with the rows that src holds, instead
@@ -141,7 +172,8 @@ func (s *Server) updatePrepared(ctx context.Context, handle []byte, src *putSour
 	if accepted != nil && accepted.NumRows() == 0 {
 		return 0, nil
 	}
-	up, err := s.execute(ctx, v.statement(accepted))
+	v.ID = newStatementID()
+	up, err := s.execute(ctx, v.statement(s.preparedCaller(ctx, &v), accepted))
 	return up.Rows, err
 }
 
@@ -169,14 +201,25 @@ func (v *sealed) checkBound(bound bool) error {
 	return nil
 }
 
-// untypedAsText returns params with text in the place of parameters whose type
-// is not known. The JDBC driver cannot set a parameter of type null.
-func untypedAsText(params *arrow.Schema) *arrow.Schema {
+// javaParams returns params with types that the JDBC driver can bind: text where
+// it has no converter, which it refuses, and milliseconds for times, which it
+// sends whatever unit was announced. Values are cast to what the statement needs.
+func javaParams(params *arrow.Schema) *arrow.Schema {
 	fields := params.Fields()
 	for i := range fields {
-		if fields[i].Type.ID() == arrow.NULL {
-			fields[i].Type = arrow.BinaryTypes.String
-		}
+		fields[i].Type = javaParam(fields[i].Type)
 	}
 	return arrow.NewSchema(fields, nil)
+}
+
+func javaParam(t arrow.DataType) arrow.DataType {
+	switch t := t.(type) {
+	case *arrow.Time32Type, *arrow.Time64Type:
+		return arrow.FixedWidthTypes.Time32ms
+	case *arrow.TimestampType:
+		return &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: t.TimeZone}
+	case arrow.ExtensionType, *arrow.NullType, *arrow.Float16Type, *arrow.MonthDayNanoIntervalType:
+		return arrow.BinaryTypes.String
+	}
+	return t
 }

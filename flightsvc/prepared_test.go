@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/stretchr/testify/require"
@@ -194,11 +195,21 @@ func TestBindTooLargeForAHandleIsExhausted(t *testing.T) {
 	require.NoError(t, p.Close(t.Context()))
 }
 
-func TestUntypedParameterIsTextForJava(t *testing.T) {
+func TestJavaGetsParametersThatItsDriverCanBind(t *testing.T) {
 	t.Parallel()
-	in := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.Null}, {Name: "b", Type: arrow.PrimitiveTypes.Int8}}, nil)
-	out := untypedAsText(in)
-	require.Equal(t, arrow.BinaryTypes.String, out.Field(0).Type)
-	require.Equal(t, arrow.PrimitiveTypes.Int8, out.Field(1).Type)
-	require.Equal(t, arrow.Null, in.Field(0).Type)
+	utc := &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+	for _, c := range []struct{ in, want arrow.DataType }{
+		{arrow.Null, arrow.BinaryTypes.String}, // it refuses to bind null
+		{arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int8},
+		{arrow.FixedWidthTypes.Time64us, arrow.FixedWidthTypes.Time32ms}, // it binds milliseconds whatever is announced
+		{arrow.FixedWidthTypes.Timestamp_us, &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
+		{utc, &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
+		{&arrow.TimestampType{Unit: arrow.Nanosecond}, &arrow.TimestampType{Unit: arrow.Millisecond}},
+		{extensions.NewUUIDType(), arrow.BinaryTypes.String},
+	} {
+		in := arrow.NewSchema([]arrow.Field{{Name: "a", Type: c.in}}, nil)
+		got := javaParams(in).Field(0).Type
+		require.True(t, arrow.TypeEqual(c.want, got), "%s: %s", c.in, got)
+		require.Equal(t, c.in, in.Field(0).Type, "the schema of others")
+	}
 }

@@ -1,6 +1,7 @@
 package flightsvc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
@@ -15,7 +17,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthgrpc "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/session"
 )
 
 // Defaults and fixed limits of the server.
@@ -26,7 +33,28 @@ const (
 	// DefaultDrainTimeout is how long running calls may go on at shutdown.
 	DefaultDrainTimeout = 10 * time.Second
 
-	headerListBytesMax = 64 << 10
+	// DefaultTicketLifetime is how long tickets are good.
+	DefaultTicketLifetime = time.Hour
+	// DefaultTokenLifetime is how long session tokens and cookies are good. Half of
+	// it before, their client gets the next.
+	DefaultTokenLifetime = 24 * time.Hour
+	// DefaultSessionLinger is how long a session that its client can name outlives
+	// its last connection.
+	DefaultSessionLinger = 2 * time.Minute
+	// DefaultPollWait is how long PollFlightInfo waits for a statement.
+	DefaultPollWait = time.Second
+	// DefaultPollIdle is how long a statement goes on that no client polls for.
+	DefaultPollIdle = 2 * time.Minute
+	// DefaultPollStatementsMax is how many statements may go on without their call,
+	// or wait to be asked for their outcome.
+	DefaultPollStatementsMax = 256
+	// DefaultConcurrentStreamsMax is how many calls one connection may have open.
+	// A proxy may bring all its clients on one.
+	DefaultConcurrentStreamsMax = 4096
+
+	// headerListBytesMax lets 64 KiB of a client's headers pass: HTTP/2 counts 32
+	// bytes more for each, and those of gRPC come on top.
+	headerListBytesMax = 96 << 10
 	// The windows let a client have this much of an ingest under way; see
 	// docs of Options.WindowBytes.
 	defaultWindowBytes = 8 << 20
@@ -35,10 +63,15 @@ const (
 	writeBufferBytes = 256 << 10
 	readBufferBytes  = 64 << 10
 
-	keepaliveIdle    = 60 * time.Second
+	// Proxies close connections that are silent for a minute or more.
+	keepaliveIdle    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
 	pingIntervalMin  = 5 * time.Second
 	keyBytes         = 32
+
+	// sweepInterval is how often sessions and statements that nobody asks for are
+	// looked for.
+	sweepInterval = 5 * time.Second
 )
 
 // Options are the settings of a Server. The zero value is usable.
@@ -53,9 +86,39 @@ type Options struct {
 	DrainTimeout time.Duration
 	// TLS encrypts connections; nil means plain text.
 	TLS *tls.Config
-	// Key authenticates tickets and handles. Servers with the same key take each
-	// other's. Empty means a random key for this process.
+	// Auth recognises users; nil means that authentication is off and everybody
+	// anonymous.
+	Auth Authenticator
+	// Key authenticates tickets, handles and tokens. Servers with the same key take
+	// each other's. Empty means a random key for this process.
 	Key []byte
+	// TicketLifetime is how long tickets are good; 0 means DefaultTicketLifetime.
+	TicketLifetime time.Duration
+	// TokenLifetime is how long session tokens and cookies are good; 0 means
+	// DefaultTokenLifetime.
+	TokenLifetime time.Duration
+	// SessionLinger is how long a session that its client can name outlives its last
+	// connection; 0 means DefaultSessionLinger.
+	SessionLinger time.Duration
+	// TransactionTimeout is how long the backend lets a transaction be idle, for
+	// SqlInfo; 0 means forever.
+	TransactionTimeout time.Duration
+	// PollWait is how long PollFlightInfo waits for a statement before it says how to
+	// ask again; 0 means DefaultPollWait.
+	PollWait time.Duration
+	// PollIdle is how long a statement goes on that no client polls for; 0 means
+	// DefaultPollIdle.
+	PollIdle time.Duration
+	// PollStatementsMax is how many statements may go on without their call, or wait
+	// to be asked for their outcome; 0 means DefaultPollStatementsMax.
+	PollStatementsMax int
+	// ConcurrentStreamsMax is how many calls one connection may have open; more wait
+	// in the client. 0 means DefaultConcurrentStreamsMax.
+	ConcurrentStreamsMax uint32
+	// ConnectionIdle closes connections without a call for so long; 0 means never.
+	ConnectionIdle time.Duration
+	// Clock tells the time; nil means the machine's.
+	Clock clock.Clock
 	// Version is what SqlInfo reports as the server's; empty means "dev".
 	Version string
 	// Logger receives failures; nil means none.
@@ -71,40 +134,55 @@ type Server struct {
 	opts    Options
 	log     *slog.Logger
 	mem     memory.Allocator
+	clock   clock.Clock
 	seals   sealer
 	info    []sqlInfo
+	leases  leases
+	polls   polls
+	work    sync.WaitGroup // what goes on beside calls
 }
 
 var _ flightsql.Server = (*Server)(nil)
 
+// withDefaults returns o with its zero fields set.
+func (o Options) withDefaults() Options {
+	o.MaxRecvBytes = cmp.Or(o.MaxRecvBytes, DefaultMaxRecvBytes)
+	o.WindowBytes = cmp.Or(o.WindowBytes, defaultWindowBytes)
+	o.DrainTimeout = cmp.Or(o.DrainTimeout, DefaultDrainTimeout)
+	o.TicketLifetime = cmp.Or(o.TicketLifetime, DefaultTicketLifetime)
+	o.TokenLifetime = cmp.Or(o.TokenLifetime, DefaultTokenLifetime)
+	o.SessionLinger = cmp.Or(o.SessionLinger, DefaultSessionLinger)
+	o.PollWait = cmp.Or(o.PollWait, DefaultPollWait)
+	o.PollIdle = cmp.Or(o.PollIdle, DefaultPollIdle)
+	o.PollStatementsMax = cmp.Or(o.PollStatementsMax, DefaultPollStatementsMax)
+	o.ConcurrentStreamsMax = cmp.Or(o.ConcurrentStreamsMax, DefaultConcurrentStreamsMax)
+	o.Version = cmp.Or(o.Version, "dev")
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Allocator == nil {
+		o.Allocator = memory.DefaultAllocator
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if len(o.Key) == 0 {
+		o.Key = make([]byte, keyBytes)
+		_, _ = rand.Read(o.Key) // never fails: crypto/rand aborts the program instead
+	}
+	return o
+}
+
 // New returns a server over backend. It panics if the system has no randomness.
 func New(backend Backend, opts Options) *Server {
-	if opts.MaxRecvBytes == 0 {
-		opts.MaxRecvBytes = DefaultMaxRecvBytes
+	opts = opts.withDefaults()
+	return &Server{
+		backend: backend, opts: opts, log: opts.Logger, mem: opts.Allocator, clock: opts.Clock,
+		seals:  sealer{key: opts.Key},
+		info:   sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
+		leases: leases{open: map[session.SessionID]*lease{}},
+		polls:  polls{byID: map[session.StatementID]*poll{}, limit: opts.PollStatementsMax},
 	}
-	if opts.WindowBytes == 0 {
-		opts.WindowBytes = defaultWindowBytes
-	}
-	if opts.DrainTimeout == 0 {
-		opts.DrainTimeout = DefaultDrainTimeout
-	}
-	if opts.Version == "" {
-		opts.Version = "dev"
-	}
-	s := &Server{backend: backend, opts: opts, log: opts.Logger, mem: opts.Allocator}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.mem == nil {
-		s.mem = memory.DefaultAllocator
-	}
-	s.seals.key = opts.Key
-	if len(s.seals.key) == 0 {
-		s.seals.key = make([]byte, keyBytes)
-		_, _ = rand.Read(s.seals.key) // never fails: crypto/rand aborts the program instead
-	}
-	s.info = sqlInfos(serverFacts{version: opts.Version})
-	return s
 }
 
 // Register adds the Flight service to a gRPC server, which should be made with
@@ -126,8 +204,12 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		grpc.StaticConnWindowSize(2 * s.opts.WindowBytes),
 		grpc.WriteBufferSize(writeBufferBytes),
 		grpc.ReadBufferSize(readBufferBytes),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveIdle, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: keepaliveIdle, Timeout: keepaliveTimeout, MaxConnectionIdle: s.opts.ConnectionIdle,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingIntervalMin, PermitWithoutStream: true}),
+		grpc.MaxConcurrentStreams(s.opts.ConcurrentStreamsMax),
+		grpc.StatsHandler(connections{s}),
 		grpc.WaitForHandlers(true),
 	}
 	if s.opts.TLS != nil {
@@ -142,6 +224,12 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	g := grpc.NewServer(s.ServerOptions()...)
 	s.Register(g)
+	healthgrpc.RegisterHealthServer(g, health.NewServer())
+	sweeping, stopSweeping := context.WithCancel(ctx)
+	s.work.Go(func() { s.sweepAlways(sweeping) })
+	defer s.work.Wait() // after the connections have ended
+	defer s.polls.close()
+	defer stopSweeping()
 	stopped := make(chan struct{})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(lis) }()
@@ -167,4 +255,26 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 		return fmt.Errorf("serve flight on %s: %w", lis.Addr(), err)
 	}
 	return nil
+}
+
+// sweepAlways sweeps until ctx ends.
+func (s *Server) sweepAlways(ctx context.Context) {
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.sweep(ctx)
+		}
+	}
+}
+
+// sweep ends the sessions whose last connection has been gone for
+// Options.SessionLinger, and the statements that nobody polls for.
+func (s *Server) sweep(ctx context.Context) {
+	now := s.clock.Now()
+	s.polls.sweep(now.Add(-s.opts.PollIdle))
+	s.closeSessions(ctx, s.leases.idle(now.Add(-s.opts.SessionLinger)))
 }

@@ -7,16 +7,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
-	"github.com/google/uuid"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/flightlake/flightlake/lake"
 )
-
-// authorizationHeader carries the bearer token that a handshake returns.
-const authorizationHeader = "authorization"
 
 // service is the gRPC service. arrow-go routes the commands to Server, except
 // for what it does not do well enough: DoPut (it dereferences an absent
@@ -31,36 +26,20 @@ func newService(s *Server) *service {
 	return &service{FlightServer: flightsql.NewFlightServerWithAllocator(s, s.mem), s: s}
 }
 
-// Handshake accepts every client, with and without credentials: the server is
-// anonymous. It returns a bearer token because drivers that sent a user name
-// insist on one; no call is ever refused for the token it carries.
-func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
-	token := metadata.Pairs(authorizationHeader, "Bearer "+uuid.NewString())
-	if err := stream.SetHeader(token); err != nil {
-		return lake.Wrap(lake.KindInternal, "send bearer token", err)
-	}
-	stream.SetTrailer(token)
-	for {
-		req, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(&flight.HandshakeResponse{ProtocolVersion: req.GetProtocolVersion()}); err != nil {
-			return err
-		}
-	}
-}
-
 // ListActions lists the actions that work.
 func (v *service) ListActions(_ *flight.Empty, stream flight.FlightService_ListActionsServer) error {
 	for _, a := range []*flight.ActionType{
 		{Type: flightsql.CreatePreparedStatementActionType, Description: "Prepare a statement."},
 		{Type: flightsql.ClosePreparedStatementActionType, Description: "Forget a prepared statement."},
-		{Type: flight.GetSessionOptionsActionType, Description: "Read the current catalog and schema."},
-		{Type: flight.SetSessionOptionsActionType, Description: "Confirm the current catalog and schema."},
+		{Type: flightsql.BeginTransactionActionType, Description: "Begin a transaction."},
+		{Type: flightsql.EndTransactionActionType, Description: "Commit a transaction or roll it back."},
+		{Type: flightsql.BeginSavepointActionType, Description: "Mark a place in a transaction."},
+		{Type: flightsql.EndSavepointActionType, Description: "Release a savepoint or roll back to it."},
+		{Type: flight.CancelFlightInfoActionType, Description: "Cancel a statement by its FlightInfo."},
+		{Type: flightsql.CancelQueryActionType, Description: "Cancel a statement by its FlightInfo; the old name."},
+		{Type: flight.RenewFlightEndpointActionType, Description: "Extend the life of an endpoint's ticket."},
+		{Type: flight.GetSessionOptionsActionType, Description: "Read the options of the session."},
+		{Type: flight.SetSessionOptionsActionType, Description: "Set options of the session."},
 		{Type: flight.CloseSessionActionType, Description: "Close the session."},
 	} {
 		if err := stream.Send(a); err != nil {

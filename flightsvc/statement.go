@@ -2,12 +2,16 @@ package flightsvc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
@@ -20,6 +24,10 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, q flightsql.Stateme
 	if err != nil {
 		return nil, err
 	}
+	return s.statementInfo(ctx, st, desc)
+}
+
+func (s *Server) statementInfo(ctx context.Context, st session.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	d, err := s.backend.Describe(ctx, st)
 	if err != nil {
 		return nil, err
@@ -27,7 +35,8 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, q flightsql.Stateme
 	if d.Update {
 		return s.updateInfo(ctx, st, desc)
 	}
-	return s.queryInfo(ctx, sealed{SQL: st.SQL, Schema: st.Scope.Schema}, desc)
+	v := sealed{ID: st.ID, SQL: st.SQL, Schema: st.Scope.Schema}
+	return s.queryInfo(ctx, v, st.Caller, desc)
 }
 
 // GetSchemaStatement plans a statement and never runs it.
@@ -40,7 +49,7 @@ func (s *Server) GetSchemaStatement(ctx context.Context, q flightsql.StatementQu
 	if err != nil {
 		return nil, err
 	}
-	return s.schemaResult(d), nil
+	return s.schemaResult(ctx, d), nil
 }
 
 // DoPutCommandStatementUpdate runs a statement once.
@@ -53,42 +62,23 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.St
 	return up.Rows, err
 }
 
-// PollFlightInfo refuses what is not a statement.
-func (s *Server) PollFlightInfo(context.Context, *flight.FlightDescriptor) (*flight.PollInfo, error) {
-	return nil, lake.Errorf(lake.KindUnsupported, "PollFlightInfo takes statements and prepared statements only")
-}
-
-// PollFlightInfoStatement answers at once: planning is quick, and an update must
-// not run twice.
-func (s *Server) PollFlightInfoStatement(ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
-	return polled(s.GetFlightInfoStatement(ctx, q, desc))
-}
-
-// PollFlightInfoPreparedStatement answers at once.
-func (s *Server) PollFlightInfoPreparedStatement(ctx context.Context, q flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
-	return polled(s.GetFlightInfoPreparedStatement(ctx, q, desc))
-}
-
-func polled(info *flight.FlightInfo, err error) (*flight.PollInfo, error) {
-	if err != nil {
-		return nil, err
-	}
-	complete := 1.0
-	return &flight.PollInfo{Info: info, Progress: &complete}, nil
-}
-
-// statement checks what every statement command carries.
+// statement returns what every statement command carries.
 //
-// Errors: KindInvalid for no SQL; KindState for a transaction, since none can be open.
+// Errors: KindInvalid for no SQL; KindNotFound for a catalog that does not exist.
 func (s *Server) statement(ctx context.Context, sql string, transaction []byte) (session.Statement, error) {
 	if sql == "" {
 		return session.Statement{}, lake.Errorf(lake.KindInvalid, "the statement is empty")
 	}
-	if err := noTransaction(transaction); err != nil {
+	c := callOf(ctx)
+	if err := c.checkCatalog(); err != nil {
 		return session.Statement{}, err
 	}
-	return session.Statement{SQL: sql, Scope: callOf(ctx).scope()}, nil
+	st := session.Statement{SQL: sql, Scope: c.scope(), Caller: c.caller(), ID: newStatementID()}
+	st.Caller.Transaction = session.TransactionID(transaction)
+	return st, nil
 }
+
+func newStatementID() session.StatementID { return session.StatementID(uuid.NewString()) }
 
 // execute runs an update, with the append token of the call, and announces its
 // snapshot.
@@ -109,78 +99,104 @@ func (s *Server) updateInfo(ctx context.Context, st session.Statement, desc *fli
 	if err != nil {
 		return nil, err
 	}
-	t := sealed{Purpose: purposeUpdate, Snapshot: up.Snapshot, Rows: up.Rows}
-	return s.flightInfo(t, countSchema(), desc, up.Rows, lake.Unknown)
+	t := sealed{Purpose: purposeUpdate, ID: st.ID, Snapshot: up.Snapshot, Rows: up.Rows}
+	return s.flightInfo(t, session.Query{Schema: countSchema(), Rows: up.Rows, Bytes: lake.Unknown}, desc)
 }
 
 // queryInfo plans a query. With several parameter rows the plan of the first
 // stands for all.
-func (s *Server) queryInfo(ctx context.Context, v sealed, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	params, err := decodeParams(v.Params, s.mem)
 	if err != nil {
 		return nil, err
 	}
-	v.Purpose, v.Rows = purposeQuery, lake.Unknown
-	if params == nil {
-		return s.planInfo(ctx, v, nil, desc)
+	v.Purpose, v.Rows, v.Naive = purposeQuery, lake.Unknown, callOf(ctx).option(zoneOption) == zoneNaive
+	var row arrow.RecordBatch
+	if params != nil {
+		defer params.Release()
+		if params.NumRows() == 0 {
+			return s.emptyInfo(ctx, v, caller, desc)
+		}
+		row = params.NewSlice(0, 1)
+		defer row.Release()
 	}
-	defer params.Release()
-	if params.NumRows() == 0 {
-		return s.emptyInfo(ctx, v, desc)
-	}
-	row := params.NewSlice(0, 1)
-	defer row.Release()
-	info, err := s.planInfo(ctx, v, row, desc)
-	if err == nil && params.NumRows() > 1 {
-		info.TotalRecords, info.TotalBytes = lake.Unknown, lake.Unknown
-	}
-	return info, err
-}
-
-func (s *Server) planInfo(ctx context.Context, v sealed, row arrow.RecordBatch, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	q, err := s.backend.Plan(ctx, v.statement(row))
+	q, err := s.backend.Plan(ctx, v.statement(caller, row))
 	if err != nil {
 		return nil, err
 	}
 	announceSnapshot(ctx, q.Snapshot)
-	v.Snapshot = q.Snapshot
-	return s.flightInfo(v, describeColumns(q.Schema), desc, q.Rows, q.Bytes)
+	v.Snapshot, v.View, v.Time = q.Snapshot, q.View, q.Time
+	if params != nil && params.NumRows() > 1 {
+		q.Rows, q.Bytes, q.Parts = lake.Unknown, lake.Unknown, nil
+	}
+	q.Schema = resultSchema(q.Schema, v.Naive)
+	return s.flightInfo(v, q, desc)
 }
 
 // emptyInfo answers a query bound to zero rows: it has a schema and no rows.
-func (s *Server) emptyInfo(ctx context.Context, v sealed, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	d, err := s.backend.Describe(ctx, v.statement(nil))
+func (s *Server) emptyInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	d, err := s.backend.Describe(ctx, v.statement(caller, nil))
 	if err != nil {
 		return nil, err
 	}
-	return s.flightInfo(v, describeColumns(d.Result), desc, 0, 0)
+	return s.flightInfo(v, session.Query{Schema: resultSchema(d.Result, v.Naive)}, desc)
 }
 
 // statement returns the statement of v with one row of parameters, or none.
-func (v *sealed) statement(row arrow.RecordBatch) session.Statement {
-	return session.Statement{SQL: v.SQL, Scope: session.Scope{Schema: v.Schema}, Params: row}
+func (v *sealed) statement(caller session.Caller, row arrow.RecordBatch) session.Statement {
+	return session.Statement{SQL: v.SQL, Scope: session.Scope{Schema: v.Schema}, Caller: caller, ID: v.ID, Params: row}
 }
 
-// flightInfo describes one endpoint without a location: the same connection.
-func (s *Server) flightInfo(v sealed, schema *arrow.Schema, desc *flight.FlightDescriptor, rows, bytes int64) (*flight.FlightInfo, error) {
+// infoMetadata is the app_metadata of a FlightInfo, as JSON.
+type infoMetadata struct {
+	Statement session.StatementID `json:"statement_id"`
+	Snapshot  lake.SnapshotID     `json:"snapshot_id,omitempty"`
+}
+
+// flightInfo describes the result of v, with an endpoint for each part of q. None
+// has a location: the same connection.
+func (s *Server) flightInfo(v sealed, q session.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	meta, err := json.Marshal(infoMetadata{Statement: v.ID, Snapshot: v.Snapshot})
+	if err != nil {
+		return nil, lake.Wrap(lake.KindInternal, "encode app_metadata", err)
+	}
+	info := &flight.FlightInfo{
+		Schema:           flight.SerializeSchema(q.Schema, s.mem),
+		FlightDescriptor: desc,
+		TotalRecords:     q.Rows,
+		TotalBytes:       q.Bytes,
+		Ordered:          q.Ordered,
+		AppMetadata:      meta,
+	}
+	parts := q.Parts
+	if len(parts) == 0 {
+		parts = []session.Part{{}}
+	}
+	for _, v.Part = range parts {
+		e, err := s.endpoint(v)
+		if err != nil {
+			return nil, err
+		}
+		info.Endpoint = append(info.Endpoint, e)
+	}
+	return info, nil
+}
+
+// endpoint returns the endpoint of a ticket that is good for Options.TicketLifetime
+// from now.
+func (s *Server) endpoint(v sealed) (*flight.FlightEndpoint, error) {
+	v.Expires = s.clock.Now().Add(s.opts.TicketLifetime).Truncate(time.Second)
 	ticket, err := flightsql.CreateStatementQueryTicket(s.seals.seal(v))
 	if err != nil {
 		return nil, lake.Wrap(lake.KindInternal, "encode ticket", err)
 	}
-	return &flight.FlightInfo{
-		Schema:           flight.SerializeSchema(schema, s.mem),
-		FlightDescriptor: desc,
-		Endpoint:         []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: ticket}}},
-		TotalRecords:     rows,
-		TotalBytes:       bytes,
-		Ordered:          true,
-	}, nil
+	return &flight.FlightEndpoint{Ticket: &flight.Ticket{Ticket: ticket}, ExpirationTime: timestamppb.New(v.Expires)}, nil
 }
 
-func (s *Server) schemaResult(d session.Description) *flight.SchemaResult {
+func (s *Server) schemaResult(ctx context.Context, d session.Description) *flight.SchemaResult {
 	schema := countSchema()
 	if !d.Update {
-		schema = describeColumns(d.Result)
+		schema = resultSchema(d.Result, callOf(ctx).option(zoneOption) == zoneNaive)
 	}
 	return &flight.SchemaResult{Schema: flight.SerializeSchema(schema, s.mem)}
 }
@@ -192,9 +208,10 @@ func countSchema() *arrow.Schema {
 
 // redeem streams what a statement ticket stands for.
 //
-// Errors: KindInvalid for a ticket that is not of this server.
+// Errors: KindInvalid for a ticket that is not of this server; KindNotFound for
+// one that has expired.
 func (s *Server) redeem(handle []byte, stream dataStream) error {
-	v, err := s.seals.open(handle, purposeQuery, purposeUpdate)
+	v, err := s.openTicket(handle)
 	if err != nil {
 		return err
 	}
@@ -207,9 +224,21 @@ func (s *Server) redeem(handle []byte, stream dataStream) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Release()
+	defer func() { rows.Release() }()
 	announceSnapshot(ctx, v.Snapshot)
+	if v.Naive {
+		rows = newNaiveReader(rows)
+	}
 	return sendRows(stream, describeColumns(rows.Schema()), rows, s.mem)
+}
+
+// openTicket opens the ticket of a query or an update.
+func (s *Server) openTicket(handle []byte) (sealed, error) {
+	v, err := s.seals.open(handle, purposeQuery, purposeUpdate)
+	if err == nil && v.expired(s.clock.Now()) {
+		err = lake.Errorf(lake.KindNotFound, "the ticket expired at %s; run the statement again", v.Expires.Format(time.RFC3339))
+	}
+	return v, err
 }
 
 func (s *Server) sendCount(stream dataStream, count int64) error {
@@ -239,7 +268,7 @@ func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, e
 	defer params.Release()
 	switch params.NumRows() {
 	case 0:
-		d, err := s.backend.Describe(ctx, v.statement(nil))
+		d, err := s.backend.Describe(ctx, v.statement(callOf(ctx).caller(), nil))
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +284,8 @@ func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, e
 
 func (s *Server) runQuery(ctx context.Context, v sealed, row arrow.RecordBatch) (array.RecordReader, error) {
 	rows, err := s.backend.Run(ctx, session.Query{
-		Statement: v.statement(row), Snapshot: v.Snapshot, Rows: lake.Unknown, Bytes: lake.Unknown,
+		Statement: v.statement(callOf(ctx).caller(), row), Snapshot: v.Snapshot, View: v.View, Time: v.Time, Part: v.Part,
+		Rows: lake.Unknown, Bytes: lake.Unknown,
 	})
 	if err != nil {
 		return nil, err

@@ -148,17 +148,12 @@ func TestForeignTicketsAndHandlesAreInvalid(t *testing.T) {
 	require.Empty(t, h.fake.runs)
 }
 
-func TestEmptyStatementAndTransactionsAreRefused(t *testing.T) {
+func TestEmptyStatementAndSubstraitAreRefused(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	_, err := h.Execute(t.Context(), "")
 	require.Equal(t, codes.InvalidArgument, status.Code(err))
-	_, err = h.BeginTransaction(t.Context())
-	require.Equal(t, codes.Unimplemented, status.Code(err))
-	require.ErrorContains(t, err, "transactions are not supported yet")
 	_, err = h.ExecuteSubstrait(t.Context(), flightsql.SubstraitPlan{})
-	require.Equal(t, codes.Unimplemented, status.Code(err))
-	_, err = h.CancelFlightInfo(t.Context(), &flight.CancelFlightInfoRequest{})
 	require.Equal(t, codes.Unimplemented, status.Code(err))
 }
 

@@ -2,27 +2,41 @@ package flightsvc
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
 )
 
 func anySealed() *rapid.Generator[sealed] {
 	return rapid.Custom(func(t *rapid.T) sealed {
 		v := sealed{
-			Purpose:    purpose(rapid.IntRange(1, 3).Draw(t, "purpose")),
-			Schema:     rapid.String().Draw(t, "schema"),
-			SQL:        rapid.String().Draw(t, "sql"),
-			Params:     rapid.SliceOf(rapid.Byte()).Draw(t, "params"),
-			Snapshot:   lake.SnapshotID(rapid.Int64().Draw(t, "snapshot")),
-			Rows:       rapid.Int64().Draw(t, "rows"),
-			Update:     rapid.Bool().Draw(t, "update"),
-			ParamCount: rapid.Int64().Draw(t, "count"),
+			Purpose:     purpose(rapid.IntRange(1, 4).Draw(t, "purpose")),
+			Expires:     timeOf(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "expires"), time.Second),
+			ID:          session.StatementID(rapid.String().Draw(t, "id")),
+			Time:        timeOf(rapid.Int64().Draw(t, "time"), time.Nanosecond),
+			View:        session.ViewID(rapid.String().Draw(t, "view")),
+			Part:        session.Part{From: anyBound(t), To: anyBound(t)},
+			Naive:       rapid.Bool().Draw(t, "naive"),
+			Transaction: session.TransactionID(rapid.String().Draw(t, "transaction")),
+			Session:     session.SessionID(rapid.String().Draw(t, "session")),
+			Schema:      rapid.String().Draw(t, "schema"),
+			SQL:         rapid.String().Draw(t, "sql"),
+			Params:      rapid.SliceOf(rapid.Byte()).Draw(t, "params"),
+			Snapshot:    lake.SnapshotID(rapid.Int64().Draw(t, "snapshot")),
+			Rows:        rapid.Int64().Draw(t, "rows"),
+			Update:      rapid.Bool().Draw(t, "update"),
+			ParamCount:  rapid.Int64().Draw(t, "count"),
 		}
 		return v
 	})
+}
+
+func anyBound(t *rapid.T) session.Bound {
+	return session.Bound{File: lake.FileID(rapid.Int64().Draw(t, "file")), RowGroup: rapid.Int32().Draw(t, "group")}
 }
 
 func TestSealedRoundTrip(t *testing.T) {
@@ -60,14 +74,14 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{1, 1, 0, 2, 4, 6})
 	f.Add(s.seal(sealed{Purpose: purposePrepared, SQL: "SELECT ?", Schema: "main", Params: []byte{1, 2}, ParamCount: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, err := s.open(b, purposeQuery, purposeUpdate, purposePrepared)
+		_, err := s.open(b, purposeQuery, purposeUpdate, purposePrepared, purposePoll)
 		if err != nil {
 			require.ErrorIs(t, err, lake.ErrInvalid)
 		}
 		// The decoder behind the signature must not trust its input either.
 		signed := append([]byte{sealVersion}, b...)
 		signed = append(signed, s.mac(signed)...)
-		v, err := s.open(signed, purposeQuery, purposeUpdate, purposePrepared)
+		v, err := s.open(signed, purposeQuery, purposeUpdate, purposePrepared, purposePoll)
 		if err != nil {
 			require.ErrorIs(t, err, lake.ErrInvalid)
 			return
