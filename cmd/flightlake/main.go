@@ -5,12 +5,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flightlake/flightlake/shell"
 )
 
 // version is set when a release is linked.
@@ -26,10 +29,13 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), sqlCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "flightlake:", err)
+		var done *reported
+		if !errors.As(err, &done) {
+			fmt.Fprintln(os.Stderr, "flightlake:", err)
+		}
 		stop()
-		os.Exit(1)
+		os.Exit(shell.ExitCode(err))
 	}
 }
