@@ -76,7 +76,7 @@ CASES = {
             [{"h": np.float16(2.5), "n": None, "d": D("1.5"), "t": ["x", None]}, None],
             pa.struct([("h", pa.float16()), ("n", pa.null()), ("d", pa.decimal32(3, 1)), ("t", pa.large_list(pa.string_view()))]),
         ),
-        'STRUCT("h" FLOAT, "n" INTEGER, "d" DECIMAL(3,1), "t" VARCHAR[])',
+        "STRUCT(h FLOAT, n INTEGER, d DECIMAL(3,1), t VARCHAR[])",
         pa.struct(
             [("h", pa.float32()), ("n", pa.int32()), ("d", pa.decimal128(3, 1)), ("t", pa.list_(pa.field("element", pa.string())))]
         ),
