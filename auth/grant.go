@@ -19,7 +19,7 @@ type Grant struct {
 	Grantees []string
 }
 
-// Apply changes the grants, durably, before it returns. A grant of what is held
+// Apply makes all changes or none, durably, before it returns. A grant of what is held
 // already changes nothing. Revoking takes what the grantees hold themselves, on the object and
 // on all that lies in it, whether the auth file or a GRANT gave it.
 //
@@ -27,7 +27,7 @@ type Grant struct {
 // grantee or role, and if there is nothing to revoke, saying what gives the
 // privilege instead; KindInvalid for a built-in role as grantee and for roles that would
 // inherit in a circle; KindState without authentication.
-func (p *Policy) Apply(by *Identity, g Grant) error {
+func (p *Policy) Apply(by *Identity, grants ...Grant) error {
 	if p == nil {
 		return lake.Errorf(lake.KindState, "this server has no users: start it with --auth-file to grant and revoke")
 	}
@@ -35,20 +35,28 @@ func (p *Policy) Apply(by *Identity, g Grant) error {
 		if by == nil || !(&Access{rules: now, id: by, holders: now.holders(by)}).Admin() {
 			return lake.Errorf(lake.KindForbidden, "user %q may not grant or revoke: role %s is needed", by.Name(), roleAdmin)
 		}
-		var who []grantee
-		for _, name := range g.Grantees {
-			w, err := now.grantee(name)
-			if err != nil {
+		for _, g := range grants {
+			e := edit{now: now, base: base, changes: c, revoke: g.Revoke}
+			if err := e.apply(g); err != nil {
 				return err
 			}
-			who = append(who, w)
 		}
-		e := edit{now: now, base: base, changes: c, who: who, revoke: g.Revoke}
-		if g.Role != "" {
-			return e.membership(strings.ToLower(g.Role))
-		}
-		return e.privileges(g)
+		return nil
 	})
+}
+
+func (e *edit) apply(g Grant) error {
+	for _, name := range g.Grantees {
+		who, err := e.now.grantee(name)
+		if err != nil {
+			return err
+		}
+		e.who = append(e.who, who)
+	}
+	if g.Role != "" {
+		return e.membership(strings.ToLower(g.Role))
+	}
+	return e.privileges(g)
 }
 
 // grantee finds a user by exact name, else a role by its name in any case.

@@ -135,6 +135,20 @@ func TestGrantsThatAreRefusedChangeNothing(t *testing.T) {
 	require.NoError(t, f.policy.Check(f.user(t, "lou"), Select, "a", "b"))
 }
 
+func TestGrantsOfOneStatementAreAllOrNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t, grantees)
+	ben := f.user(t, "Ben")
+	good := Grant{Privileges: []Privilege{Insert}, Schema: "s", Table: "t", Grantees: []string{"Ben"}}
+	bad := Grant{Privileges: []Privilege{Insert}, Table: "t", Grantees: []string{"Ben"}}
+	require.Error(t, f.policy.Apply(f.user(t, "root"), good, bad))
+	require.ErrorIs(t, f.policy.Check(ben, Insert, "s", "t"), lake.ErrForbidden)
+	other := Grant{Privileges: []Privilege{Drop}, Schema: "s", Grantees: []string{"Ben"}}
+	require.NoError(t, f.policy.Apply(f.user(t, "root"), good, other))
+	require.NoError(t, f.again(t).policy.Check(ben, Insert, "s", "t"))
+	require.NoError(t, f.again(t).policy.Check(ben, Drop, "s", "x"))
+}
+
 func TestNameOfAUserAndARoleIsTheUser(t *testing.T) {
 	t.Parallel()
 	f := setup(t, grantees)

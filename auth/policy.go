@@ -155,6 +155,11 @@ func (a *Access) Visible(schema, table string) bool {
 	return visible
 }
 
+// SeesAll reports whether every table and schema is visible.
+func (a *Access) SeesAll() bool {
+	return a == nil || a.held(object{})&^Create.bit() != 0
+}
+
 // RowFilter returns the SQL predicate over the table's columns that limits the rows
 // that may be read; empty if all may. A role's own filter limits all that
 // the role gives, by itself or inherited; what several roles give is united. Without

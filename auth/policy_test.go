@@ -118,6 +118,10 @@ func TestVisibleIsWhatThereIsAPrivilegeOn(t *testing.T) {
 	} {
 		require.Equal(t, c.want, f.policy.Visible(f.user(t, c.user), c.schema, c.table), "%v", c)
 	}
+	for user, want := range map[string]bool{"rita": true, "eve": true, "root": true, "cram": false, "tom": false, "none": false} {
+		require.Equal(t, want, f.policy.For(f.user(t, user)).SeesAll(), user)
+	}
+	require.True(t, (*Access)(nil).SeesAll())
 }
 
 func TestRowFilterIsOfTheRolesThatGiveTheTable(t *testing.T) {
