@@ -48,8 +48,8 @@ func (s *scratch) close() {
 }
 
 // TableDefinition returns the columns of `CREATE TABLE name (...)`, without
-// field ids. The name must be unqualified, and clauses that DuckDB's own tables
-// refuse (PARTITIONED BY, SORTED BY, WITH) taken off.
+// field ids. The name must be unqualified, and what is not for DuckDB to check
+// (keys, PARTITIONED BY, SORTED BY, WITH) taken off.
 //
 // Errors: KindInvalid for what DuckDB refuses; KindUnsupported, naming it, for
 // a type or constraint that a table cannot hold.
@@ -190,7 +190,7 @@ func (c *connection) checkConstraints(name, ddl string) error {
 		return err
 	}
 	if len(rows) > 0 {
-		return lake.Errorf(lake.KindUnsupported, "%s (%s): of constraints, a table holds NOT NULL only", rows[0][0], rows[0][1])
+		return lake.Errorf(lake.KindUnsupported, "%s (%s): of constraints, a table holds NOT NULL and declared keys only", rows[0][0], rows[0][1])
 	}
 	if column := collatedColumn(ddl); column != "" {
 		return lake.Errorf(lake.KindUnsupported, "column %s: a table cannot hold a collation; "+

@@ -34,8 +34,10 @@ type target struct {
 	spec    *lake.PartitionSpec
 	path    string
 	// options of a table to be created.
-	options map[string]string
-	comment string
+	options     map[string]string
+	comment     string
+	primaryKey  []string
+	foreignKeys []lake.ForeignKey
 }
 
 // creates reports whether the append creates its table.
@@ -52,20 +54,27 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
 		return up, err
 	}
-	t, err := s.ingestTarget(ctx, in, stream)
+	v, done, err := s.enter(ctx, in.Caller, in.Scope, entry{join: true, pin: true, write: true})
 	if err != nil {
 		return Update{}, err
 	}
-	again := func(ctx context.Context) (*target, error) { return s.ingestTarget(ctx, in, stream) }
+	defer done()
+	t, err := s.ingestTarget(ctx, v, in, stream)
+	if err != nil {
+		return Update{}, err
+	}
+	again := func(ctx context.Context) (*target, error) {
+		now, err := s.refresh(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		return s.ingestTarget(ctx, now, in, stream)
+	}
 	return s.append(ctx, t, appendRequest{stream: stream, token: in.Token, options: in.Options, againFunc: again})
 }
 
-// ingestTarget resolves the table of an ingest against the latest snapshot.
-func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
-	v, err := s.view(ctx, in.Caller, in.Scope)
-	if err != nil {
-		return nil, err
-	}
+// ingestTarget resolves the table of an ingest in a view.
+func (s *Service) ingestTarget(ctx context.Context, v *view, in Ingest, stream array.RecordReader) (_ *target, err error) {
 	name := v.scope.schema(in.Schema)
 	schema, ok := v.state.Schema(name)
 	if !ok {
@@ -202,7 +211,7 @@ func (t *target) operations(files []lake.DataFile) []catalog.Operation {
 	}
 	create := catalog.CreateTable{
 		Schema: t.schema.Name, Name: t.name, Columns: t.columns, Path: t.path, Partition: t.spec,
-		Options: t.options, Comment: t.comment, Files: files,
+		Options: t.options, Comment: t.comment, PrimaryKey: t.primaryKey, ForeignKeys: t.foreignKeys, Files: files,
 	}
 	if t.replace {
 		return []catalog.Operation{catalog.DropTable{ID: t.table.ID}, create}

@@ -263,18 +263,7 @@ func Arguments(c *Cursor) ([]Arg, error) {
 	}
 	var args []Arg
 	for from := first; from < last; {
-		to, depth := from, 0
-		for ; to < last; to++ {
-			in := Cursor{Text: c.Text, Tokens: c.Tokens, Pos: to}
-			if depth == 0 && in.IsOp(0, ",") {
-				break
-			}
-			if in.IsOp(0, "(") || in.IsOp(0, "[") || in.IsOp(0, "{") {
-				depth++
-			} else if in.IsOp(0, ")") || in.IsOp(0, "]") || in.IsOp(0, "}") {
-				depth--
-			}
-		}
+		to := c.itemEnd(from, last)
 		arg := &Cursor{Text: c.Text, Tokens: c.Tokens[:to], Pos: from}
 		a, err := argument(arg)
 		if err != nil {

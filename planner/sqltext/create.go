@@ -14,7 +14,12 @@ type Create struct {
 	IfNotExists bool
 	// Columns is the column list of CREATE TABLE with its parentheses; nil if
 	// there is none. For CREATE TABLE AS it may hold names only.
-	Columns   *Span
+	Columns *Span
+	// PrimaryKey names the columns of the declared primary key; nil if there is none.
+	PrimaryKey  []string
+	ForeignKeys []ForeignKey
+	definition  string // Columns without keys; empty means as they are
+
 	Partition []PartitionKey // of PARTITIONED BY
 	Sort      []SortKey      // of SORTED BY
 	// Options holds WITH (name = value, ...), names in lower case, values as text.
@@ -79,6 +84,7 @@ func (s *Statement) end(c *Cursor) error {
 
 func (s *Statement) createTable(c *Cursor) (err error) {
 	cr := s.Create
+	var first, last int // of the column list
 	cr.IfNotExists = c.Words("IF", "NOT", "EXISTS")
 	if cr.Name, err = objectName(c, "table"); err != nil {
 		return err
@@ -90,7 +96,7 @@ func (s *Statement) createTable(c *Cursor) (err error) {
 				return c.Unexpected("the column list was given before")
 			}
 			start := c.Offset()
-			if _, _, err = c.Parens(); err == nil {
+			if first, last, err = c.Parens(); err == nil {
 				cr.Columns = &Span{start, c.PrevEnd()}
 			}
 		case c.IsWord(0, "PARTITIONED"):
@@ -111,7 +117,7 @@ func (s *Statement) createTable(c *Cursor) (err error) {
 	if cr.Columns == nil {
 		return c.Unexpected("expected a column list or AS")
 	}
-	return nil
+	return cr.columnList(c, first, last)
 }
 
 func (s *Statement) createAs(c *Cursor) error {
@@ -141,9 +147,13 @@ func (s *Statement) createAs(c *Cursor) error {
 }
 
 // DefinitionSQL returns CREATE TABLE for name, which is quoted, with the column
-// list and nothing else, for DuckDB to bind.
+// list but for its keys, and nothing else, for DuckDB to bind.
 func (s *Statement) DefinitionSQL(name string) string {
-	return "CREATE TABLE " + lake.QuoteIdent(name) + " " + s.Create.Columns.Of(s.Text)
+	columns := s.Create.definition
+	if columns == "" {
+		columns = s.Create.Columns.Of(s.Text)
+	}
+	return "CREATE TABLE " + lake.QuoteIdent(name) + " " + columns
 }
 
 func (s *Statement) sortedBy(c *Cursor) error {

@@ -147,6 +147,24 @@ func (c *Cursor) Parens() (first, last int, err error) {
 	return 0, 0, SyntaxError(c.Text, c.Tokens[open].Start, "this parenthesis is not closed")
 }
 
+// itemEnd returns the index of the comma that ends the item of a list which
+// begins with token from, or last.
+func (c *Cursor) itemEnd(from, last int) int {
+	depth := 0
+	for i := from; i < last; i++ {
+		in := Cursor{Text: c.Text, Tokens: c.Tokens, Pos: i}
+		switch {
+		case depth == 0 && in.IsOp(0, ","):
+			return i
+		case in.IsOp(0, "("), in.IsOp(0, "["), in.IsOp(0, "{"):
+			depth++
+		case in.IsOp(0, ")"), in.IsOp(0, "]"), in.IsOp(0, "}"):
+			depth--
+		}
+	}
+	return last
+}
+
 // StringValue returns the text that a string token stands for; ok is false for
 // forms that are not plain text (X”, B”, U&”).
 func StringValue(token string) (value string, ok bool) {
