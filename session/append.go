@@ -54,27 +54,20 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
 		return up, err
 	}
-	v, done, err := s.enter(ctx, in.Caller, in.Scope, entry{join: true, pin: true, write: true})
+	t, err := s.ingestTarget(ctx, in, stream)
 	if err != nil {
 		return Update{}, err
 	}
-	defer done()
-	t, err := s.ingestTarget(ctx, v, in, stream)
-	if err != nil {
-		return Update{}, err
-	}
-	again := func(ctx context.Context) (*target, error) {
-		now, err := s.refresh(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		return s.ingestTarget(ctx, now, in, stream)
-	}
+	again := func(ctx context.Context) (*target, error) { return s.ingestTarget(ctx, in, stream) }
 	return s.append(ctx, t, appendRequest{stream: stream, token: in.Token, options: in.Options, againFunc: again})
 }
 
-// ingestTarget resolves the table of an ingest in a view.
-func (s *Service) ingestTarget(ctx context.Context, v *view, in Ingest, stream array.RecordReader) (_ *target, err error) {
+// ingestTarget resolves the table of an ingest against the latest snapshot.
+func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
+	v, err := s.view(ctx, in.Caller, in.Scope)
+	if err != nil {
+		return nil, err
+	}
 	name := v.scope.schema(in.Schema)
 	schema, ok := v.state.Schema(name)
 	if !ok {
