@@ -84,6 +84,13 @@ func (f *fake) note(c session.Caller, format string, args ...any) {
 	f.calls = append(f.calls, fmt.Sprintf(format, args...))
 }
 
+// lastCaller returns the caller of the last call.
+func (f *fake) lastCaller() session.Caller {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.callers[len(f.callers)-1]
+}
+
 // noted returns what was noted since the last time.
 func (f *fake) noted() []string {
 	f.mu.Lock()

@@ -6,15 +6,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
-	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/flightlake/flightlake/lake"
@@ -232,44 +228,4 @@ func TestSQLInfoOverTheWire(t *testing.T) {
 	require.Equal(t, "1.2.3", values.Field(0).(*array.String).Value(int(values.ValueOffset(1))))
 	require.Equal(t, arrow.UnionTypeCode(5), values.TypeCode(2))
 	require.Equal(t, len(supportedConversions()), values.Field(5).(*array.Map).Keys().Len())
-}
-
-func TestSessionOptions(t *testing.T) {
-	t.Parallel()
-	h := setup(t, Options{})
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "schema", "archive")
-	got, err := h.GetSessionOptions(ctx, &flight.GetSessionOptionsRequest{})
-	require.NoError(t, err)
-	require.Equal(t, "lake", got.GetSessionOptions()["catalog"].GetStringValue())
-	require.Equal(t, "archive", got.GetSessionOptions()["schema"].GetStringValue())
-	options, err := flight.NewSessionOptionValues(map[string]any{"catalog": "lake", "schema": "other", "x": "y"})
-	require.NoError(t, err)
-	res, err := h.SetSessionOptions(ctx, &flight.SetSessionOptionsRequest{SessionOptions: options})
-	require.NoError(t, err)
-	require.Len(t, res.GetErrors(), 2)
-	require.Equal(t, flight.SetSessionOptionsResultErrorInvalidValue, res.GetErrors()["schema"].GetValue())
-	require.Equal(t, flight.SetSessionOptionsResultErrorInvalidName, res.GetErrors()["x"].GetValue())
-	closed, err := h.CloseSession(ctx, &flight.CloseSessionRequest{})
-	require.NoError(t, err)
-	require.Equal(t, flight.CloseSessionResultClosed, closed.GetStatus())
-}
-
-func TestListedActionsWork(t *testing.T) {
-	t.Parallel()
-	h := setup(t, Options{})
-	stream, err := h.Client.Client.ListActions(t.Context(), &flight.Empty{})
-	require.NoError(t, err)
-	n := 0
-	for {
-		a, err := stream.Recv()
-		if err != nil {
-			break
-		}
-		n++
-		res, err := h.Client.Client.DoAction(t.Context(), &flight.Action{Type: a.GetType()})
-		require.NoError(t, err)
-		_, err = res.Recv()
-		require.NotEqual(t, codes.Unimplemented, status.Code(err), a.GetType())
-	}
-	require.Equal(t, 5, n)
 }
