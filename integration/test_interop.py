@@ -213,3 +213,32 @@ def test_the_catalog_is_complete_enough_for_the_extensions_maintenance(server):
         duck.execute("CALL ducklake_cleanup_old_files('l', cleanup_all => true)")
     harness.assert_same_rows(server.rows("SELECT * FROM t"), want)
     assert len(server.files("t")) == 1
+
+
+def test_declared_keys_stay_and_the_extension_ignores_them(server):
+    server.run(
+        "CREATE TABLE parent (id BIGINT PRIMARY KEY, name VARCHAR)",
+        """CREATE TABLE child (id BIGINT, parent BIGINT REFERENCES parent,
+            PRIMARY KEY (id), FOREIGN KEY (id) REFERENCES parent (id))""",
+        "INSERT INTO parent VALUES (1, 'one')",
+    )
+
+    def options():
+        table = "__ducklake_metadata_lake.ducklake_metadata"
+        return server.rows(f"SELECT key, value FROM {table} WHERE key LIKE 'flightlake%' ORDER BY ALL")
+
+    before = options()
+    assert [key for key, _ in before] == ["flightlake_foreign_keys", "flightlake_primary_key", "flightlake_primary_key"]
+    with extension(server) as duck:
+        duck.execute("INSERT INTO child VALUES (2, 77), (2, 78)")
+        duck.execute("INSERT INTO parent VALUES (1, 'again')")
+        with pytest.raises(Exception, match="NOT NULL"):
+            duck.execute("INSERT INTO child VALUES (NULL, 1)")
+        duck.execute("ALTER TABLE parent RENAME COLUMN id TO key")
+        duck.execute("CALL l.set_option('target_file_size', '1MB', table_name => 'child')")
+        names = duck.execute("SELECT option_name FROM l.options() WHERE scope = 'TABLE'").fetchall()
+        assert ("target_file_size",) in names
+        assert duck.execute("SELECT key, name FROM parent ORDER BY name").fetchall() == [(1, "again"), (1, "one")]
+    assert options() == before
+    server.run("INSERT INTO child VALUES (2, NULL)", "DROP TABLE parent")
+    assert server.rows("SELECT count(*) FROM child") == [(3,)]

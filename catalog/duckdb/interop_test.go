@@ -124,6 +124,53 @@ func TestExtensionReadsOurCatalog(t *testing.T) {
 	require.Equal(t, "me", seen["snapshots"][1][3])
 }
 
+// TestExtensionReadsATransaction has everything in one commit that one may do.
+func TestExtensionReadsATransaction(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	c := openAt(t, path)
+	columns, _ := lake.AssignFieldIDs([]lake.Column{{Name: "i", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}})
+	in := func(schema, folder, name string) catalog.CreateTable {
+		return catalog.CreateTable{Schema: schema, Name: name, Columns: columns, Path: folder + name + "/"}
+	}
+	publish(t, c, catalog.CreateSchema{Name: "s"}, in("s", "s/", "old"), in("main", "main/", "t"), in("main", "main/", "kept"))
+	old, _ := currentState(t, c).Table("s", "old")
+	replaced, _ := currentState(t, c).Table("main", "t")
+	create := in("main", "main/", "t")
+	create.PrimaryKey = []string{"i"}
+	create.ForeignKeys = []lake.ForeignKey{{Columns: []string{"i"}, Table: "t"}}
+	publish(t, c, catalog.DropTable{ID: old.ID}, catalog.DropTable{ID: replaced.ID}, catalog.DropSchema{Name: "s"},
+		catalog.CreateSchema{Name: "s", Path: "other/"}, in("s", "other/", "fresh"), create,
+		catalog.SetComment{Schema: "s", Table: "fresh", Text: "of fresh"}, catalog.SetComment{Schema: "main", Table: "kept", Text: "kept"},
+		catalog.SetOption{Schema: "main", Table: "t", Name: "target_file_size", Value: "9"})
+	require.NoError(t, c.Close())
+
+	seen := extension(t, path, "look")
+	require.Equal(t, [][]any{{"main"}, {"s"}}, seen["schemas"])
+	require.Equal(t, [][]any{{"fresh", "of fresh"}, {"kept", "kept"}, {"t", nil}}, seen["comments"])
+	require.Equal(t, [][]any{
+		{"main", "kept", "i", "BIGINT", true, "NULL", nil},
+		{"main", "t", "i", "BIGINT", false, "NULL", nil},
+		{"s", "fresh", "i", "BIGINT", true, "NULL", nil},
+	}, seen["columns"])
+	require.Equal(t, [][]any{{"target_file_size", "9", "TABLE"}}, seen["options"])
+	require.Equal(t, "{schemas_created=[s], schemas_dropped=[1], tables_created=[s.fresh, main.t], "+
+		"tables_dropped=[2, 3], tables_altered=[4]}", seen["snapshots"][2][2])
+
+	extension(t, path, "append")
+	c = openAt(t, path)
+	for name, schema := range map[string]string{"fresh": "s", "t": "main"} {
+		state := currentState(t, c)
+		table, ok := state.Table(schema, name)
+		require.True(t, ok)
+		files, err := c.Files(t.Context(), table.ID, 0, lake.SnapshotID(len(seen["snapshots"])+1))
+		require.NoError(t, err)
+		require.Len(t, files.Files, 1, name)
+		require.FileExists(t, filepath.Join(filepath.Dir(path), "data", files.Files[0].Path))
+		require.Equal(t, name == "t", state.ForeignKeys(table) != nil)
+	}
+}
+
 func currentState(t *testing.T, c catalog.Catalog) *lake.State {
 	t.Helper()
 	head, err := c.Snapshot(t.Context(), catalog.Selector{})

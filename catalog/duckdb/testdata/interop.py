@@ -73,6 +73,14 @@ def write(con):
     return {}
 
 
+def append(con):
+    """Writes to the tables of a transaction."""
+    con.execute("CALL l.set_option('data_inlining_row_limit', '0')")
+    for name in ("s.fresh", "main.t"):
+        con.execute(f"INSERT INTO {name} SELECT * FROM range(3)")
+    return {}
+
+
 def main():
     catalog, mode = sys.argv[1:3]
     if mode == "create":
@@ -80,7 +88,7 @@ def main():
         con.execute("CREATE TABLE made_by_extension AS SELECT 42 AS answer, 'x' AS text FROM range(20)")
         answer = {}
     else:
-        answer = {"look": look, "write": write}[mode](attach(catalog))
+        answer = {"look": look, "write": write, "append": append}[mode](attach(catalog))
     json.dump(answer, sys.stdout, default=str)
 
 
