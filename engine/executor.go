@@ -175,5 +175,14 @@ func (x *Executor) take(ctx context.Context, schema string) (*connection, error)
 		return nil, lake.Errorf(lake.KindNotFound, "schema %q does not exist", schema)
 	}
 	c.schema = schema
+	if c.reports {
+		return c, nil
+	}
+	// Without a progress bar, which is not to be printed, DuckDB counts nothing.
+	if err := c.exec("PRAGMA enable_progress_bar; PRAGMA disable_print_progress_bar"); err != nil {
+		x.pool.discard(c)
+		return nil, err
+	}
+	c.reports = true
 	return c, nil
 }

@@ -52,6 +52,8 @@ type connection struct {
 	conn duckdb.Connection
 	// schema is the default schema that the connection was last given.
 	schema string
+	// reports is set if queries on it tell their progress.
+	reports bool
 	// temporary are the names of the empty temporary tables of an Overlay.
 	temporary []string
 }

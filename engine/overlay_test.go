@@ -45,7 +45,9 @@ func TestOverlayShowsOneQueryAnotherLake(t *testing.T) {
 		return r.rows
 	}
 	require.Equal(t, [][]string{
-		{"lake", "main", "T", "BASE TABLE"}, {"lake", "main", "bv", "VIEW"}, {"lake", "s4", "n", "BASE TABLE"},
+		{"lake", "main", "T", "BASE TABLE"},
+		{"lake", "main", "bv", "VIEW"},
+		{"lake", "s4", "n", "BASE TABLE"},
 		{"temp", "main", "tmp", "LOCAL TEMPORARY"},
 	}, read(tablesSQL))
 	require.Equal(t, [][]string{{"main"}, {"s3"}, {"s4"}},

@@ -73,9 +73,10 @@ func (p *pool) close() {
 // just before a statement begins.
 const interruptInterval = 5 * time.Millisecond
 
-// watch interrupts c when ctx ends. The caller calls stop when the connection
-// is idle; after stop has returned no interruption happens.
-func watch(ctx context.Context, c *connection) (stop func()) {
+// watch interrupts c when ctx ends, and cancels the reads of the sources, for
+// which DuckDB waits. The caller calls stop when the connection is idle; after
+// stop has returned no interruption happens.
+func watch(ctx context.Context, c *connection, sources ...*registration) (stop func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
@@ -86,6 +87,9 @@ func watch(ctx context.Context, c *connection) (stop func()) {
 		case <-idle:
 			return
 		case <-ctx.Done():
+		}
+		for _, source := range sources {
+			source.cancel()
 		}
 		tick := time.NewTicker(interruptInterval)
 		defer tick.Stop()

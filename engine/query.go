@@ -33,7 +33,8 @@ type Query struct {
 	// Overlay is what the query sees of schemas and tables; nil means the mirror.
 	Overlay *Overlay
 
-	target string // the temporary table of InsertRows; empty if none
+	target  string   // the temporary table of InsertRows; empty if none
+	inserts []string // the statements of InsertRows
 }
 
 // Defaults of Query.
@@ -42,14 +43,24 @@ const (
 	batchRowsDefault  = 65536
 )
 
-// Query starts a statement and returns its rows as a stream that is computed as
+// Reader is the stream of a query's rows. It is not safe for concurrent use, but
+// for Progress.
+type Reader interface {
+	array.RecordReader
+	// Progress returns which share of its input the query has read, within
+	// [0, 1], or lake.Unknown. It does not fall, and is not 1 before the end.
+	Progress() float64
+}
+
+// Query binds a statement and returns its rows as a stream that is computed as
 // it is read. The reader is bound to ctx and holds a connection and the sources
-// that the statement names until it is released. It is not safe for concurrent use.
+// that the statement names until it is released. When ctx ends, or the reader is
+// released, the work stops and the reads of those sources are cancelled.
 //
 // Errors, here and from the reader's Err: KindInvalid, KindNotFound (a table or
 // schema), KindUnsupported, KindForbidden, KindExhausted (memory), KindCorrupt
 // (a data file), the error of a TableSource, or of ctx.
-func (x *Executor) Query(ctx context.Context, q Query) (array.RecordReader, error) {
+func (x *Executor) Query(ctx context.Context, q Query) (Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -98,62 +109,56 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 	if err := c.beginReading(q.Overlay, q.target); err != nil {
 		return nil, err
 	}
-	stop := watch(ctx, c)
+	sources := x.sources.named(append(q.inserts, q.SQL))
+	own, cancel := context.WithCancel(ctx)
+	idle := watch(own, c, sources...)
+	stop := func() {
+		idle()
+		cancel()
+	}
 	if first != nil {
 		if err := first(); err != nil {
 			stop()
 			return nil, err
 		}
 	}
-	s, res, err := c.run(q.SQL, q.Rewritten)
+	s, err := c.prepareToRun(q.SQL, q.Rewritten)
 	if err != nil {
 		stop()
 		return nil, err
 	}
 	r := &resultReader{
-		executor: x, ctx: ctx, query: q, connection: c, stop: stop, statement: s, result: res,
+		executor: x, ctx: ctx, query: q, connection: c, cancel: cancel, stop: stop, statement: s,
 		batch: newBatchReader(s.types, x.mem, q.BatchRows, q.BatchBytes),
 	}
+	r.progress.watch(c, sources)
 	r.references.Store(1)
 	return r, nil
 }
 
-// run prepares a query and starts it; what it returns is closed and destroyed
-// by the caller.
-func (c *connection) run(sql string, rewritten bool) (*statement, *duckdb.Result, error) {
+// prepareToRun prepares a query so that every column has an Arrow type.
+func (c *connection) prepareToRun(sql string, rewritten bool) (*statement, error) {
 	s, err := c.prepare(sql)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if rewritten {
 		if err := c.checkTables(sql); err != nil {
 			s.close()
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if cast, ok := s.castsToText(sql); ok {
 		s.close()
 		if s, err = c.prepare(cast); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if n := duckdb.NParams(s.prepared); n > 0 {
 		s.close()
-		return nil, nil, lake.Errorf(lake.KindInvalid, "the statement has %d parameters without values", n)
+		return nil, lake.Errorf(lake.KindInvalid, "the statement has %d parameters without values", n)
 	}
-	var pending duckdb.PendingResult
-	defer duckdb.DestroyPending(&pending)
-	if duckdb.PendingPreparedStreaming(s.prepared, &pending) == duckdb.StateError {
-		defer s.close()
-		return nil, nil, newError(duckdb.PendingError(pending))
-	}
-	res := &duckdb.Result{}
-	if duckdb.ExecutePending(pending, res) == duckdb.StateError {
-		defer s.close()
-		defer duckdb.DestroyResult(res)
-		return nil, nil, newError(duckdb.ResultError(res))
-	}
-	return s, res, nil
+	return s, nil
 }
 
 // queryError makes an error of a query fit for the client.
@@ -212,10 +217,12 @@ type resultReader struct {
 	ctx        context.Context //nolint:containedctx // a record reader has no other way to be cancelled
 	query      Query
 	connection *connection
-	stop       func()
+	cancel     context.CancelFunc // ends the work
+	stop       func()             // after which the connection is not interrupted
 	statement  *statement
-	result     *duckdb.Result
+	result     *duckdb.Result // nil until the first rows are asked for
 	batch      *batchReader
+	progress   progress
 	references atomic.Int64
 	current    arrow.RecordBatch
 	err        error
@@ -224,13 +231,14 @@ type resultReader struct {
 	disconnect sync.Once
 }
 
-var _ array.RecordReader = (*resultReader)(nil)
+var _ Reader = (*resultReader)(nil)
 
 func (r *resultReader) Schema() *arrow.Schema          { return r.batch.schema }
 func (r *resultReader) RecordBatch() arrow.RecordBatch { return r.current }
 func (r *resultReader) Record() arrow.RecordBatch      { return r.current }
 func (r *resultReader) Err() error                     { return r.err }
 func (r *resultReader) Retain()                        { r.references.Add(1) }
+func (r *resultReader) Progress() float64              { return r.progress.share() }
 
 func (r *resultReader) Release() {
 	if r.references.Add(-1) == 0 {
@@ -244,14 +252,18 @@ func (r *resultReader) close() {
 		r.current = nil
 	}
 	r.batch.release()
-	r.ended = true
 	r.disconnect.Do(r.finish)
+	r.ended = true
 }
 
 // finish gives the connection back.
 func (r *resultReader) finish() {
-	// Destroying the result of a query that still runs cancels it.
-	duckdb.DestroyResult(r.result)
+	r.progress.end(r.err == nil && r.ended)
+	// Destroying the result of a query that still runs waits for its tasks.
+	r.cancel()
+	if r.result != nil {
+		duckdb.DestroyResult(r.result)
+	}
 	r.statement.close()
 	r.stop()
 	r.executor.finish(r.connection)
@@ -302,16 +314,37 @@ func (r *resultReader) fetch() error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
+	if r.result == nil {
+		if err := r.execute(); err != nil {
+			return err
+		}
+	}
 	chunk := duckdb.FetchChunk(*r.result)
 	if chunk.Ptr == nil {
 		r.ended = true
 		if message := duckdb.ResultError(r.result); message != "" {
 			return newError(message)
 		}
+		r.progress.end(true)
 		return nil
 	}
 	defer duckdb.DestroyDataChunk(&chunk)
 	return r.batch.read(chunk)
+}
+
+// execute starts the query and waits for its first rows: for all of its work, if
+// that ends in a sort or an aggregation.
+func (r *resultReader) execute() error {
+	var pending duckdb.PendingResult
+	defer duckdb.DestroyPending(&pending)
+	if duckdb.PendingPreparedStreaming(r.statement.prepared, &pending) == duckdb.StateError {
+		return newError(duckdb.PendingError(pending))
+	}
+	r.result = &duckdb.Result{}
+	if duckdb.ExecutePending(pending, r.result) == duckdb.StateError {
+		return newError(duckdb.ResultError(r.result))
+	}
+	return nil
 }
 
 // batchReader gathers the chunks of a result into batches.

@@ -269,12 +269,15 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 	}
 	target := "temp.main." + lake.QuoteIdent(in.Table)
 	q.SQL = "SELECT * FROM " + target
+	for _, sqlFunc := range in.SQLFuncs {
+		q.inserts = append(q.inserts, sqlFunc(target))
+	}
 	r, err := x.start(ctx, c, q, func() error {
 		if err := c.exec("%s", temporaryDDL(target, in.Columns, true)); err != nil {
 			return lake.Wrap(lake.KindInternal, "make the table of an INSERT", err)
 		}
-		for _, sqlFunc := range in.SQLFuncs {
-			if err := c.runChange(sqlFunc(target), duckdb.StatementTypeInsert); err != nil {
+		for _, insert := range q.inserts {
+			if err := c.runChange(insert, duckdb.StatementTypeInsert); err != nil {
 				return err
 			}
 		}

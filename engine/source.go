@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	duckdb "github.com/duckdb/duckdb-go-bindings"
@@ -59,8 +61,10 @@ type registry struct {
 type registration struct {
 	id      string
 	ctx     context.Context //nolint:containedctx // DuckDB calls back from threads of its own
+	cancel  context.CancelFunc
 	source  TableSource
 	columns []lake.Column
+	read    atomic.Int64 // rows that DuckDB has taken
 
 	mu  sync.Mutex
 	err error // the first error of the source; guarded by mu
@@ -84,12 +88,13 @@ func (r *registry) register(c *connection) error {
 
 // Register makes a source known, and returns the SQL text that reads it, to be
 // put into FROM. The text may occur several times, in queries of this executor
-// that run until release is called. Cancelling ctx ends the reads.
+// that run until release is called. Cancelling ctx ends the reads, and so does
+// the end of a query that names the source.
 func (x *Executor) Register(ctx context.Context, source TableSource) (ref string, release func()) {
 	id := make([]byte, referenceBytes)
 	_, _ = rand.Read(id) // never fails
 	ctx, cancel := context.WithCancel(ctx)
-	reg := &registration{id: hex.EncodeToString(id), ctx: ctx, source: source, columns: source.Columns()}
+	reg := &registration{id: hex.EncodeToString(id), ctx: ctx, cancel: cancel, source: source, columns: source.Columns()}
 	r := x.sources
 	r.mu.Lock()
 	r.sources[reg.id] = reg
@@ -100,6 +105,25 @@ func (x *Executor) Register(ctx context.Context, source TableSource) (ref string
 		delete(r.sources, reg.id)
 		r.mu.Unlock()
 	}
+}
+
+// named returns the sources that texts name.
+func (r *registry) named(texts []string) []*registration {
+	var found []*registration
+	for _, text := range texts {
+		for {
+			_, rest, ok := strings.Cut(text, ScanFunction+"('")
+			if !ok {
+				break
+			}
+			id, _, _ := strings.Cut(rest, "'")
+			if reg, ok := r.find(id); ok && !slices.Contains(found, reg) {
+				found = append(found, reg)
+			}
+			text = rest
+		}
+	}
+	return found
 }
 
 func (r *registry) find(id string) (*registration, bool) {
@@ -232,6 +256,7 @@ func (s *scan) fill(c *cursor, chunk duckdb.DataChunk) error {
 		}
 	}
 	c.row += n
+	s.registration.read.Add(int64(n))
 	duckdb.DataChunkSetSize(chunk, duckdb.IdxT(n))
 	return nil
 }
