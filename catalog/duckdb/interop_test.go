@@ -129,7 +129,9 @@ func TestExtensionReadsATransaction(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	c := openAt(t, path)
-	columns, _ := lake.AssignFieldIDs([]lake.Column{{Name: "i", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}})
+	columns, _ := lake.AssignFieldIDs([]lake.Column{
+		{Name: "i", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}, {Name: "k", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true},
+	})
 	in := func(schema, folder, name string) catalog.CreateTable {
 		return catalog.CreateTable{Schema: schema, Name: name, Columns: columns, Path: folder + name + "/"}
 	}
@@ -137,7 +139,7 @@ func TestExtensionReadsATransaction(t *testing.T) {
 	old, _ := currentState(t, c).Table("s", "old")
 	replaced, _ := currentState(t, c).Table("main", "t")
 	create := in("main", "main/", "t")
-	create.PrimaryKey = []string{"i"}
+	create.PrimaryKey = []string{"k"}
 	create.ForeignKeys = []lake.ForeignKey{{Columns: []string{"i"}, Table: "t"}}
 	publish(t, c, catalog.DropTable{ID: old.ID}, catalog.DropTable{ID: replaced.ID}, catalog.DropSchema{Name: "s"},
 		catalog.CreateSchema{Name: "s", Path: "other/"}, in("s", "other/", "fresh"), create,
@@ -149,9 +151,9 @@ func TestExtensionReadsATransaction(t *testing.T) {
 	require.Equal(t, [][]any{{"main"}, {"s"}}, seen["schemas"])
 	require.Equal(t, [][]any{{"fresh", "of fresh"}, {"kept", "kept"}, {"t", nil}}, seen["comments"])
 	require.Equal(t, [][]any{
-		{"main", "kept", "i", "BIGINT", true, "NULL", nil},
-		{"main", "t", "i", "BIGINT", false, "NULL", nil},
-		{"s", "fresh", "i", "BIGINT", true, "NULL", nil},
+		{"main", "kept", "i", "BIGINT", true, "NULL", nil}, {"main", "kept", "k", "BIGINT", true, "NULL", nil},
+		{"main", "t", "i", "BIGINT", true, "NULL", nil}, {"main", "t", "k", "BIGINT", false, "NULL", nil},
+		{"s", "fresh", "i", "BIGINT", true, "NULL", nil}, {"s", "fresh", "k", "BIGINT", true, "NULL", nil},
 	}, seen["columns"])
 	require.Equal(t, [][]any{{"target_file_size", "9", "TABLE"}}, seen["options"])
 	require.Equal(t, "{schemas_created=[s], schemas_dropped=[1], tables_created=[s.fresh, main.t], "+
@@ -159,16 +161,27 @@ func TestExtensionReadsATransaction(t *testing.T) {
 
 	extension(t, path, "append")
 	c = openAt(t, path)
+	state := currentState(t, c)
+	head, err := c.Snapshot(t.Context(), catalog.Selector{})
+	require.NoError(t, err)
 	for name, schema := range map[string]string{"fresh": "s", "t": "main"} {
-		state := currentState(t, c)
 		table, ok := state.Table(schema, name)
 		require.True(t, ok)
-		files, err := c.Files(t.Context(), table.ID, 0, lake.SnapshotID(len(seen["snapshots"])+1))
+		files, err := c.Files(t.Context(), table.ID, 0, head.ID)
 		require.NoError(t, err)
 		require.Len(t, files.Files, 1, name)
 		require.FileExists(t, filepath.Join(filepath.Dir(path), "data", files.Files[0].Path))
-		require.Equal(t, name == "t", state.ForeignKeys(table) != nil)
 	}
+	table, _ := state.Table("main", "t")
+	require.Nil(t, table.PrimaryKey, "its column was dropped")
+	require.Equal(t, []lake.ForeignKey{{Columns: []string{"j"}, Schema: "main", Table: "t", RefColumns: []string{"k"}}}, table.ForeignKeys,
+		"a renamed column stays in its key")
+	require.Empty(t, state.ForeignKeys(table), "the column on the other side was dropped")
+	before, err := c.State(t.Context(), 2)
+	require.NoError(t, err)
+	table, _ = before.Table("main", "t")
+	require.Equal(t, []string{"k"}, table.PrimaryKey, "it is there in the past")
+	require.Len(t, before.ForeignKeys(table), 1)
 }
 
 func currentState(t *testing.T, c catalog.Catalog) *lake.State {

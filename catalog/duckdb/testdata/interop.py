@@ -74,10 +74,12 @@ def write(con):
 
 
 def append(con):
-    """Writes to the tables of a transaction."""
+    """Writes to the tables of a transaction, and changes columns of declared keys."""
     con.execute("CALL l.set_option('data_inlining_row_limit', '0')")
     for name in ("s.fresh", "main.t"):
-        con.execute(f"INSERT INTO {name} SELECT * FROM range(3)")
+        con.execute(f"INSERT INTO {name} BY NAME SELECT range AS i, range AS k FROM range(3)")
+    con.execute("ALTER TABLE main.t RENAME COLUMN i TO j")
+    con.execute("ALTER TABLE main.t DROP COLUMN k")
     return {}
 
 
