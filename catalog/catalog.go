@@ -178,7 +178,7 @@ type DropSchema struct{ Name string }
 
 // CreateTable creates a table and, if Files is set, adds them (CREATE TABLE AS,
 // ingest in create mode). Column ids are those of lake.AssignFieldIDs.
-// Errors: KindExists; KindNotFound for the schema, and for what keys name.
+// Errors: KindExists; KindNotFound for the schema, and for a column of a key.
 type CreateTable struct {
 	Schema  string
 	Name    string
@@ -189,7 +189,9 @@ type CreateTable struct {
 	Partition *lake.PartitionSpec // ID is assigned
 	Options   map[string]string
 	Comment   string
-	// PrimaryKey and ForeignKeys are declared keys, as for lake.Table.ResolveKeys.
+	// PrimaryKey and ForeignKeys are declared keys, as lake.Table.ResolveKeys leaves
+	// them. Whether there is what a foreign key refers to is not checked: it may be
+	// dropped at any time.
 	PrimaryKey  []string
 	ForeignKeys []lake.ForeignKey
 	Files       []lake.DataFile

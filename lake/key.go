@@ -18,6 +18,7 @@ type ForeignKey struct {
 // columns and tables have, fills in the schema of the table and the primary key
 // of the other one where a foreign key does not name them, and makes the columns
 // of the primary key not nullable. Slices of keys are replaced, not modified.
+// With a nil state other tables are not looked at, and foreign keys to them are complete.
 //
 // Errors: KindNotFound for a column or table; KindInvalid for a key that repeats
 // a column or whose sides differ in length.
@@ -45,13 +46,27 @@ func (t *Table) resolveForeignKey(state *State, k *ForeignKey) (err error) {
 	if k.Schema == "" {
 		k.Schema = t.Schema
 	}
-	other := t
-	if !strings.EqualFold(k.Schema, t.Schema) || !strings.EqualFold(k.Table, t.Name) {
-		var ok bool
-		if other, ok = state.Table(k.Schema, k.Table); !ok {
-			return TableNotFound(state, k.Schema, k.Table)
+	if itself := strings.EqualFold(k.Schema, t.Schema) && strings.EqualFold(k.Table, t.Name); itself || state != nil {
+		other := t
+		if !itself {
+			var ok bool
+			if other, ok = state.Table(k.Schema, k.Table); !ok {
+				return TableNotFound(state, k.Schema, k.Table)
+			}
+		}
+		if err := k.resolveOther(other); err != nil {
+			return err
 		}
 	}
+	if len(k.Columns) != len(k.RefColumns) || len(k.Columns) == 0 {
+		return Errorf(KindInvalid, "a foreign key of %d columns refers to %d columns of table %s.%s",
+			len(k.Columns), len(k.RefColumns), k.Schema, k.Table)
+	}
+	return nil
+}
+
+// resolveOther completes the side of the table that the key refers to.
+func (k *ForeignKey) resolveOther(other *Table) (err error) {
 	k.Schema, k.Table = other.Schema, other.Name
 	if len(k.RefColumns) == 0 {
 		k.RefColumns = slices.Clone(other.PrimaryKey)
@@ -59,14 +74,8 @@ func (t *Table) resolveForeignKey(state *State, k *ForeignKey) (err error) {
 	if len(k.RefColumns) == 0 {
 		return Errorf(KindInvalid, "table %s.%s has no primary key: a foreign key that refers to it names the columns", k.Schema, k.Table)
 	}
-	if k.RefColumns, err = other.resolveColumns(k.RefColumns, "foreign key"); err != nil {
-		return err
-	}
-	if len(k.Columns) != len(k.RefColumns) {
-		return Errorf(KindInvalid, "a foreign key of %d columns refers to %d columns of table %s.%s",
-			len(k.Columns), len(k.RefColumns), k.Schema, k.Table)
-	}
-	return nil
+	k.RefColumns, err = other.resolveColumns(k.RefColumns, "foreign key")
+	return err
 }
 
 // resolveColumns returns the names as the columns have them; nil stays nil.

@@ -165,11 +165,6 @@ func testConflictsSinceBase(t *testing.T, l Lake) {
 		"table in one dropped":   {createIn("old", "old/", "t"), lake.ErrNotFound, `schema "old"`},
 		"table in another":       {createIn("swapped", "swapped/", "t"), nil, `schema "swapped"`},
 		"schema no longer empty": {catalog.DropSchema{Name: "empty"}, lake.ErrState, `table "empty"."x"`},
-		"key to one dropped": {func() catalog.Operation {
-			op := createTable("t")
-			op.ForeignKeys = []lake.ForeignKey{{Columns: []string{"id"}, Table: "gone", RefColumns: []string{"id"}}}
-			return op
-		}(), lake.ErrNotFound, `table "main"."gone"`},
 	} {
 		t.Log(name)
 		if tc.without != nil {

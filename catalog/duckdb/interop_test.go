@@ -151,9 +151,12 @@ func TestExtensionReadsATransaction(t *testing.T) {
 	require.Equal(t, [][]any{{"main"}, {"s"}}, seen["schemas"])
 	require.Equal(t, [][]any{{"fresh", "of fresh"}, {"kept", "kept"}, {"t", nil}}, seen["comments"])
 	require.Equal(t, [][]any{
-		{"main", "kept", "i", "BIGINT", true, "NULL", nil}, {"main", "kept", "k", "BIGINT", true, "NULL", nil},
-		{"main", "t", "i", "BIGINT", true, "NULL", nil}, {"main", "t", "k", "BIGINT", false, "NULL", nil},
-		{"s", "fresh", "i", "BIGINT", true, "NULL", nil}, {"s", "fresh", "k", "BIGINT", true, "NULL", nil},
+		{"main", "kept", "i", "BIGINT", true, "NULL", nil},
+		{"main", "kept", "k", "BIGINT", true, "NULL", nil},
+		{"main", "t", "i", "BIGINT", true, "NULL", nil},
+		{"main", "t", "k", "BIGINT", false, "NULL", nil},
+		{"s", "fresh", "i", "BIGINT", true, "NULL", nil},
+		{"s", "fresh", "k", "BIGINT", true, "NULL", nil},
 	}, seen["columns"])
 	require.Equal(t, [][]any{{"target_file_size", "9", "TABLE"}}, seen["options"])
 	require.Equal(t, "{schemas_created=[s], schemas_dropped=[1], tables_created=[s.fresh, main.t], "+

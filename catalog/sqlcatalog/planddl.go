@@ -118,10 +118,7 @@ func (p *plan) createTable(ctx context.Context, op catalog.CreateTable) (lake.Ta
 		Name: op.Name, Path: op.Path, Comment: op.Comment, Columns: storedColumns(op.Columns),
 		Options: map[string]string{}, Begin: p.id, PrimaryKey: op.PrimaryKey, ForeignKeys: op.ForeignKeys,
 	}
-	if err := t.ResolveKeys(state); err != nil {
-		for _, k := range op.ForeignKeys {
-			err = p.sinceBase(ctx, cmp.Or(k.Schema, t.Schema), k.Table, err)
-		}
+	if err := t.ResolveKeys(nil); err != nil {
 		return 0, err
 	}
 	if op.Partition != nil && len(op.Partition.Fields) > 0 {

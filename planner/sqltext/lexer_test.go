@@ -86,7 +86,8 @@ func TestStringValue(t *testing.T) {
 }
 
 func FuzzLexCoversTheText(f *testing.F) {
-	for _, s := range []string{"select 'a' from \"b\" -- c\n", "E'\\'", "$a$ b $a$", "/*/**/*/1.5e+3", "U&\"x", "a\u00a0b", "?1::int",
+	for _, s := range []string{
+		"select 'a' from \"b\" -- c\n", "E'\\'", "$a$ b $a$", "/*/**/*/1.5e+3", "U&\"x", "a\u00a0b", "?1::int",
 		"create temp table t (a int primary key, b x(1) constraint c references s.t (a) on delete no action, foreign key (a) references t)",
 		"grant select, insert on table s.t, u to role r, b", "revoke all on all tables in schema s from u cascade", "grant r to u",
 		"begin isolation level read committed, read only", "rollback work to savepoint s", "set local time zone 'x'", "reset all",
