@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/writer"
@@ -54,20 +55,27 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
 		return up, err
 	}
-	t, err := s.ingestTarget(ctx, in, stream)
+	v, done, err := s.enter(ctx, in.Caller, in.Scope, entry{join: true, pin: true, write: true})
 	if err != nil {
 		return Update{}, err
 	}
-	again := func(ctx context.Context) (*target, error) { return s.ingestTarget(ctx, in, stream) }
+	defer done()
+	t, err := s.ingestTarget(ctx, v, in, stream)
+	if err != nil {
+		return Update{}, err
+	}
+	again := func(ctx context.Context) (*target, error) {
+		now, err := s.refresh(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		return s.ingestTarget(ctx, now, in, stream)
+	}
 	return s.append(ctx, t, appendRequest{stream: stream, token: in.Token, options: in.Options, againFunc: again})
 }
 
-// ingestTarget resolves the table of an ingest against the latest snapshot.
-func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.RecordReader) (*target, error) {
-	v, err := s.view(ctx, in.Caller, in.Scope)
-	if err != nil {
-		return nil, err
-	}
+// ingestTarget resolves the table of an ingest in a view.
+func (s *Service) ingestTarget(ctx context.Context, v *view, in Ingest, stream array.RecordReader) (_ *target, err error) {
 	name := v.scope.schema(in.Schema)
 	schema, ok := v.state.Schema(name)
 	if !ok {
@@ -85,6 +93,9 @@ func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.Reco
 		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
 	case exists && in.IfExists == ExistsAppend:
 		t.appendTo(table)
+		if err := v.mayChange(auth.Insert, table); err != nil {
+			return nil, err
+		}
 		if t.columns, err = s.fixDefaults(ctx, t.columns, stream.Schema()); err != nil {
 			return nil, err
 		}
@@ -98,7 +109,7 @@ func (s *Service) ingestTarget(ctx context.Context, in Ingest, stream array.Reco
 	if exists {
 		t.table, t.replace = table, true
 	}
-	return t, nil
+	return t, v.mayCreate(schema, t.table)
 }
 
 func (t *target) appendTo(table *lake.Table) {

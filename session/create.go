@@ -5,14 +5,15 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
 // createTable runs CREATE TABLE and CREATE TABLE AS.
-func (s *Service) createTable(ctx context.Context, v *view, from Statement, st *sqltext.Statement) (Update, error) {
+func (s *Service) createTable(ctx context.Context, v *view, token string, st *sqltext.Statement) (Update, error) {
 	if st.Query != nil {
-		if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
+		if up, ok, err := s.replayed(ctx, token); ok || err != nil {
 			return up, err
 		}
 	}
@@ -33,7 +34,7 @@ func (s *Service) createTable(ctx context.Context, v *view, from Statement, st *
 		}
 		return s.commit(ctx, v, t.operations(nil)...)
 	}
-	return s.createTableAs(ctx, from, st, t)
+	return s.createTableAs(ctx, token, st, t)
 }
 
 // createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
@@ -68,7 +69,7 @@ func createTarget(v *view, st *sqltext.Statement) (t *target, done bool, err err
 	case exists:
 		t.table, t.replace = table, true
 	}
-	return t, false, nil
+	return t, false, v.mayCreate(schema, t.table)
 }
 
 // define gives the target its columns, declared keys and partitioning.
@@ -109,7 +110,7 @@ func (t *target) declareKeys(c *sqltext.Create) error {
 	return nil
 }
 
-func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext.Statement, t *target) (Update, error) {
+func (s *Service) createTableAs(ctx context.Context, token string, st *sqltext.Statement, t *target) (Update, error) {
 	p, err := s.selectPlan(ctx, st.Query.Of(st.Text), t.view)
 	if err != nil {
 		return Update{}, err
@@ -136,7 +137,7 @@ func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext
 	stream := renamed(reader, lake.ArrowSchema(t.columns))
 	defer stream.Release()
 	again := func(ctx context.Context) (*target, error) {
-		v, err := s.view(ctx, from.Caller, from.Scope)
+		v, err := s.refresh(ctx, t.view)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func (s *Service) createTableAs(ctx context.Context, from Statement, st *sqltext
 		}
 		return now, now.define(columns, st)
 	}
-	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: again})
+	return s.append(ctx, t, appendRequest{stream: stream, token: token, againFunc: again})
 }
 
 // resultColumns returns the columns of a table that holds the rows of a query,
@@ -173,7 +174,7 @@ func (s *Service) resultColumns(ctx context.Context, p *selectPlan) ([]lake.Colu
 	}
 	sql, release := s.bindPlan(ctx, p)
 	defer release()
-	columns, err := s.Executor.ColumnsOfQuery(ctx, sql, p.defaultSchema)
+	columns, err := s.Executor.QueryColumns(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
 	if err != nil {
 		return nil, err
 	}

@@ -33,14 +33,19 @@ func (s *Service) bindResult(ctx context.Context, p *selectPlan, tables []planne
 // bindQuery binds a query over stand-ins of its tables. What is wrong with it is
 // said of the client's own text where the engine's mirror of the lake can bind it.
 func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
-	description, err := s.Executor.Describe(ctx, sql, p.defaultSchema)
+	description, err := s.Executor.DescribeQuery(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
 	if err == nil || ctx.Err() != nil || len(p.virtual) > 0 {
 		return description, err
 	}
-	if _, ownErr := s.Executor.Describe(ctx, p.ownText(), p.defaultSchema); ownErr != nil {
+	if _, ownErr := s.Executor.DescribeQuery(ctx, p.ownQuery()); ownErr != nil {
 		return nil, ownErr
 	}
 	return nil, err
+}
+
+// ownQuery is the client's own text over what the engine shows of the lake.
+func (p *selectPlan) ownQuery() engine.Query {
+	return engine.Query{SQL: p.ownText(), Schema: p.defaultSchema, Overlay: p.shown}
 }
 
 // ownText returns the query as the client wrote it, without AT clauses, which
@@ -65,7 +70,7 @@ func (s *Service) ownNames(ctx context.Context, p *selectPlan, result *arrow.Sch
 	if result == nil || !slices.ContainsFunc(fieldNames(result), foreign) {
 		return result
 	}
-	own, err := s.Executor.Describe(ctx, p.ownText(), p.defaultSchema)
+	own, err := s.Executor.DescribeQuery(ctx, p.ownQuery())
 	fields := slices.Clone(result.Fields())
 	for i := range fields {
 		switch {
@@ -123,10 +128,11 @@ func (s *Service) Describe(ctx context.Context, st Statement) (Description, erro
 	if err != nil {
 		return Description{}, err
 	}
-	v, err := s.view(ctx, st.Caller, st.Scope)
+	v, done, err := s.enter(ctx, st.Caller, st.Scope, entry{})
 	if err != nil {
 		return Description{}, err
 	}
+	defer done()
 	names, _ := parameterPlaces(statement)
 	if update {
 		params, err := s.updateParams(ctx, v, statement, names)
@@ -151,11 +157,12 @@ func (s *Service) describeOpen(ctx context.Context, v *view, sql string) (Descri
 	if err := s.mirror(ctx); err != nil {
 		return Description{}, err
 	}
-	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(), virtual: map[int]*rowset{}}
+	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(), shown: v.shown(), virtual: map[int]*rowset{}}
 	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return Description{}, err
 	}
+	p.leave(v, tables)
 	bound, release := s.bindEmpty(ctx, p, tables)
 	defer release()
 	d, err := s.bindQuery(ctx, p, bound)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
@@ -27,12 +28,27 @@ func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
 			return Update{}, err
 		}
 	}
-	if len(statements) > 0 && statements[0].Kind == sqltext.KindInsert {
-		return s.insert(ctx, st, statements)
+	if len(statements) == 0 {
+		return Update{}, nil
+	}
+	switch statements[0].Kind {
+	case sqltext.KindTransaction:
+		return s.transact(ctx, st.Caller, statements[0].Transaction)
+	case sqltext.KindQuery, sqltext.KindExplain:
+		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
+	default:
+	}
+	v, done, err := s.enter(ctx, st.Caller, st.Scope, entry{pin: true, write: true})
+	if err != nil {
+		return Update{}, err
+	}
+	defer done()
+	if statements[0].Kind == sqltext.KindInsert {
+		return s.insert(ctx, v, st.Token, statements)
 	}
 	var total Update
 	for _, statement := range statements {
-		up, err := s.executeAgain(ctx, st, statement)
+		up, err := s.executeAgain(ctx, v, st.Token, statement)
 		if err != nil {
 			return Update{}, err
 		}
@@ -52,10 +68,10 @@ func isUpdate(st *sqltext.Statement) (bool, error) {
 	case sqltext.KindCall:
 		return strings.EqualFold(st.Call.Name.Name, "set_option") || strings.EqualFold(st.Call.Name.Name, "ducklake_set_option"), nil
 	case sqltext.KindCreateSchema, sqltext.KindDropSchema, sqltext.KindCreateTable, sqltext.KindDropTable,
-		sqltext.KindInsert, sqltext.KindComment:
+		sqltext.KindInsert, sqltext.KindComment, sqltext.KindTransaction, sqltext.KindGrant:
 		return true, nil
-	case sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction,
-		sqltext.KindKill, sqltext.KindGrant, sqltext.KindOther:
+	case sqltext.KindUse, sqltext.KindSet,
+		sqltext.KindKill, sqltext.KindOther:
 	}
 	return false, refused(st)
 }
@@ -73,10 +89,14 @@ func refused(st *sqltext.Statement) error {
 // executeAgain runs a statement, and runs it again against the new state if a
 // concurrent Commit changed what it had resolved, such as whether a table
 // exists: the last answer is then true of one snapshot.
-func (s *Service) executeAgain(ctx context.Context, st Statement, parsed *sqltext.Statement) (Update, error) {
+func (s *Service) executeAgain(ctx context.Context, v *view, token string, st *sqltext.Statement) (Update, error) {
 	for attempt := 1; ; attempt++ {
-		up, err := s.execute(ctx, st, parsed)
-		if err == nil || attempt == appendAttempts || ctx.Err() != nil || !lostRace(err, parsed) {
+		var err error
+		if v, err = s.refresh(ctx, v); err != nil {
+			return Update{}, err
+		}
+		up, err := s.execute(ctx, v, token, st)
+		if err == nil || attempt == appendAttempts || ctx.Err() != nil || !lostRace(err, st) {
 			return up, err
 		}
 	}
@@ -97,30 +117,27 @@ func lostRace(err error, st *sqltext.Statement) bool {
 	}
 }
 
-func (s *Service) execute(ctx context.Context, from Statement, st *sqltext.Statement) (Update, error) {
-	v, err := s.view(ctx, from.Caller, from.Scope)
-	if err != nil {
-		return Update{}, err
-	}
+// execute runs one statement other than INSERT in a view. token is that of
+// CREATE TABLE AS.
+func (s *Service) execute(ctx context.Context, v *view, token string, st *sqltext.Statement) (Update, error) {
 	switch st.Kind {
 	case sqltext.KindCreateSchema:
 		return s.createSchema(ctx, v, st)
 	case sqltext.KindDropSchema:
 		return s.dropSchemas(ctx, v, st)
 	case sqltext.KindCreateTable:
-		return s.createTable(ctx, v, from, st)
+		return s.createTable(ctx, v, token, st)
 	case sqltext.KindDropTable:
 		return s.dropTables(ctx, v, st)
 	case sqltext.KindComment:
 		return s.comment(ctx, v, st)
 	case sqltext.KindCall:
 		return s.setOption(ctx, v, st)
-	case sqltext.KindQuery, sqltext.KindExplain:
-		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
-	case sqltext.KindInsert, sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction,
-		sqltext.KindKill, sqltext.KindGrant, sqltext.KindOther:
+	case sqltext.KindGrant:
+		return v.unchanged(), s.grant(v, st.Grant)
+	default:
+		return Update{}, refused(st)
 	}
-	return Update{}, refused(st)
 }
 
 // commit publishes operations that add no rows.
@@ -132,8 +149,12 @@ func (s *Service) commit(ctx context.Context, v *view, operations ...catalog.Ope
 	return Update{Snapshot: result.Snapshot.ID}, nil
 }
 
-// change publishes what a statement changes, as one snapshot.
-func (s *Service) change(ctx context.Context, _ *view, c catalog.Commit) (catalog.Result, error) {
+// change does what a statement changes: as one snapshot, or, in a transaction,
+// for those that follow in it.
+func (s *Service) change(ctx context.Context, v *view, c catalog.Commit) (catalog.Result, error) {
+	if v.work != nil {
+		return v.work.apply(c)
+	}
 	return s.Catalog.Commit(ctx, c)
 }
 
@@ -191,15 +212,20 @@ func (s *Service) createSchema(ctx context.Context, v *view, st *sqltext.Stateme
 	if err := checkSchema(name); err != nil {
 		return Update{}, err
 	}
-	if _, exists := v.state.Schema(name.Name); exists {
-		switch {
-		case st.Create.IfNotExists:
-			return v.unchanged(), nil
-		case st.Create.OrReplace:
-			return s.commit(ctx, v, catalog.DropSchema{Name: name.Name}, catalog.CreateSchema{Name: name.Name})
-		}
+	_, exists := v.state.Schema(name.Name)
+	if exists && st.Create.IfNotExists {
+		return v.unchanged(), nil
 	}
-	return s.commit(ctx, v, catalog.CreateSchema{Name: name.Name})
+	if err := v.access.Check(auth.Create, "", ""); err != nil {
+		return Update{}, err
+	}
+	if !exists || !st.Create.OrReplace {
+		return s.commit(ctx, v, catalog.CreateSchema{Name: name.Name})
+	}
+	if err := v.access.Check(auth.Drop, name.Name, ""); err != nil {
+		return Update{}, err
+	}
+	return s.commit(ctx, v, catalog.DropSchema{Name: name.Name}, catalog.CreateSchema{Name: name.Name})
 }
 
 func (s *Service) dropSchemas(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
@@ -214,6 +240,9 @@ func (s *Service) dropSchemas(ctx context.Context, v *view, st *sqltext.Statemen
 		}
 		if !ok {
 			return Update{}, lake.SchemaNotFound(v.state, name.Name)
+		}
+		if err := v.access.Check(auth.Drop, schema.Name, ""); err != nil {
+			return Update{}, err
 		}
 		if strings.EqualFold(schema.Name, DefaultSchema) {
 			return Update{}, lake.Errorf(lake.KindState, "schema %q is the default schema and cannot be dropped", schema.Name)
@@ -239,7 +268,12 @@ func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement
 			return Update{}, err
 		}
 		table, ok := v.state.Table(schema, name.Name)
+		if ok {
+			err = v.mayChange(auth.Drop, table)
+		}
 		switch {
+		case err != nil:
+			return Update{}, err
 		case ok:
 			operations = append(operations, catalog.DropTable{ID: table.ID})
 		case !st.Drop.IfExists:
@@ -261,6 +295,9 @@ func (s *Service) comment(ctx context.Context, v *view, st *sqltext.Statement) (
 		if _, ok := v.state.Schema(c.Name.Name); !ok {
 			return Update{}, lake.SchemaNotFound(v.state, c.Name.Name)
 		}
+		if err := v.access.Check(auth.Drop, c.Name.Name, ""); err != nil {
+			return Update{}, err
+		}
 		return s.commit(ctx, v, catalog.SetComment{Schema: c.Name.Name, Text: c.Text})
 	}
 	schema, err := v.objectSchema(c.Name)
@@ -270,6 +307,9 @@ func (s *Service) comment(ctx context.Context, v *view, st *sqltext.Statement) (
 	table, ok := v.state.Table(schema, c.Name.Name)
 	if !ok {
 		return Update{}, lake.TableNotFound(v.state, schema, c.Name.Name)
+	}
+	if err := v.mayChange(auth.Drop, table); err != nil {
+		return Update{}, err
 	}
 	set := catalog.SetComment{Schema: table.Schema, Table: table.Name, Text: c.Text}
 	if c.Column != "" {

@@ -62,6 +62,11 @@ func (s *Service) scanPlanRows(ctx context.Context, v *view, a arguments) (*rows
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.name, err)
 	}
+	for i := range p.plan.Reads {
+		if p.plan.Reads[i].RowFilter != "" {
+			return nil, errFiltered(p.plan.Reads[i].Table)
+		}
+	}
 	batch := p.plan.ScanPlan(s.mem, func(f *lake.DataFile) string { return s.location(f.Path, f.Absolute) })
 	columns, err := lake.ColumnsFromArrow(batch.Schema())
 	if err != nil {

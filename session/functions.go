@@ -72,9 +72,11 @@ func (s *Service) snapshotRows(ctx context.Context, v *view, a arguments) (*rows
 		if sn.ID > v.snapshot {
 			break
 		}
-		r.rows = append(r.rows, []any{
-			int64(sn.ID), sn.Time, sn.SchemaVersion, changeMap(sn.Changes), orNull(sn.Author), orNull(sn.Message), nil,
-		})
+		row := []any{int64(sn.ID), sn.Time, sn.SchemaVersion, nil, nil, nil, nil}
+		if v.access.Unrestricted() { // what changed tells about tables that others must not see
+			row[3], row[4], row[5] = changeMap(sn.Changes), orNull(sn.Author), orNull(sn.Message)
+		}
+		r.rows = append(r.rows, row)
 	}
 	return r, nil
 }
@@ -172,6 +174,9 @@ func (s *Service) tableInfoRows(ctx context.Context, v *view, a arguments) (*row
 	for i := range v.state.Schemas {
 		for j := range v.state.Schemas[i].Tables {
 			t := &v.state.Schemas[i].Tables[j]
+			if v.mayInspect(t) != nil {
+				continue
+			}
 			files, err := s.files(ctx, v, t)
 			if err != nil {
 				return nil, err
@@ -250,6 +255,9 @@ func (s *Service) listFileRows(ctx context.Context, v *view, a arguments) (*rows
 	if err != nil {
 		return nil, err
 	}
+	if err := v.mayInspect(table); err != nil {
+		return nil, err
+	}
 	files, err := s.files(ctx, v, table)
 	if err != nil {
 		return nil, err
@@ -297,6 +305,9 @@ func (s *Service) snapshotFileRows(ctx context.Context, v *view, a arguments) (*
 	for i := range v.state.Schemas {
 		for j := range v.state.Schemas[i].Tables {
 			t := &v.state.Schemas[i].Tables[j]
+			if v.mayInspect(t) != nil {
+				continue
+			}
 			added, err := s.Catalog.Files(ctx, t.ID, v.snapshot-1, v.snapshot)
 			if err != nil {
 				return nil, err
@@ -431,6 +442,9 @@ func (s *Service) rowGroupRows(ctx context.Context, v *view, a arguments) (*rows
 	}
 	table, err := v.table(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.mayInspect(table); err != nil {
 		return nil, err
 	}
 	files, err := s.files(ctx, v, table)

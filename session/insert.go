@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
@@ -16,19 +17,19 @@ import (
 )
 
 // insert runs INSERT statements that differ in their parameters only, as one Append.
-func (s *Service) insert(ctx context.Context, from Statement, statements []*sqltext.Statement) (Update, error) {
-	if up, ok, err := s.replayed(ctx, from.Token); ok || err != nil {
+func (s *Service) insert(ctx context.Context, v *view, token string, statements []*sqltext.Statement) (Update, error) {
+	if up, ok, err := s.replayed(ctx, token); ok || err != nil {
 		return up, err
 	}
 	first := statements[0]
-	resolve := func(ctx context.Context) (*target, error) {
-		v, err := s.view(ctx, from.Caller, from.Scope)
+	again := func(ctx context.Context) (*target, error) {
+		now, err := s.refresh(ctx, v)
 		if err != nil {
 			return nil, err
 		}
-		return insertTarget(v, first)
+		return insertTarget(now, first)
 	}
-	t, err := resolve(ctx)
+	t, err := insertTarget(v, first)
 	if err != nil {
 		return Update{}, err
 	}
@@ -47,7 +48,7 @@ func (s *Service) insert(ctx context.Context, from Statement, statements []*sqlt
 	}
 	stream := newChain(schema, parts)
 	defer stream.Release()
-	return s.append(ctx, t, appendRequest{stream: stream, token: from.Token, againFunc: resolve})
+	return s.append(ctx, t, appendRequest{stream: stream, token: token, againFunc: again})
 }
 
 func insertTarget(v *view, st *sqltext.Statement) (*target, error) {
@@ -58,6 +59,9 @@ func insertTarget(v *view, st *sqltext.Statement) (*target, error) {
 	table, ok := v.state.Table(schema, st.Insert.Name.Name)
 	if !ok {
 		return nil, lake.TableNotFound(v.state, schema, st.Insert.Name.Name)
+	}
+	if err := v.mayChange(auth.Insert, table); err != nil {
+		return nil, err
 	}
 	t := &target{view: v}
 	t.appendTo(table)
@@ -109,6 +113,7 @@ func firstWord(text string) string {
 // defaults and DEFAULT, in a scratch table.
 func (s *Service) insertValues(ctx context.Context, t *target, statements []*sqltext.Statement) (array.RecordReader, error) {
 	texts := make([]func(string) string, len(statements))
+	var overlay *engine.Overlay
 	var releases []func()
 	release := func() {
 		for _, r := range releases {
@@ -116,16 +121,18 @@ func (s *Service) insertValues(ctx context.Context, t *target, statements []*sql
 		}
 	}
 	for i, st := range statements {
-		text, r, err := s.insertText(ctx, t.view, st)
+		text, p, r, err := s.insertText(ctx, t.view, st)
 		releases = append(releases, r)
 		if err != nil {
 			release()
 			return nil, err
 		}
-		texts[i] = text
+		if texts[i] = text; p != nil && p.overlay != nil {
+			overlay = p.overlay
+		}
 	}
 	reader, err := s.Executor.InsertRows(ctx, engine.Insert{
-		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: t.view.engineSchema(),
+		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: t.view.engineSchema(), Overlay: overlay,
 	})
 	if err != nil {
 		release()
@@ -135,32 +142,32 @@ func (s *Service) insertValues(ctx context.Context, t *target, statements []*sql
 }
 
 // insertText returns the INSERT with its table replaced by a name yet to be
-// given, and the tables of its subqueries by their sources.
-func (s *Service) insertText(ctx context.Context, v *view, st *sqltext.Statement) (func(table string) string, func(), error) {
+// given, and the tables of its subqueries by their sources; p is the plan of those, nil
+// without.
+func (s *Service) insertText(ctx context.Context, v *view, st *sqltext.Statement) (text func(table string) string, p *selectPlan, release func(), err error) {
 	head, tail := st.Text[:st.Insert.Name.Span.Start], st.Text[st.Insert.Name.Span.End:]
 	nothing := func() {}
 	if st.Query == nil {
-		return func(table string) string { return head + table + tail }, nothing, nil
+		return func(table string) string { return head + table + tail }, nil, nothing, nil
 	}
 	analysis, err := s.planner.AnalyzeStatement(ctx, st)
 	if err != nil {
-		return nil, nothing, err
+		return nil, nil, nothing, err
 	}
 	if err := checkFunctions(analysis); err != nil {
-		return nil, nothing, err
+		return nil, nil, nothing, err
 	}
 	for _, f := range analysis.TableFunctions {
 		if !engine.AllowedTableFunction(f.Name) {
-			return nil, nothing, functionRefused(f)
+			return nil, nil, nothing, functionRefused(f)
 		}
 	}
-	p, err := s.unpruned(ctx, analysis, v)
-	if err != nil {
-		return nil, nothing, err
+	if p, err = s.unpruned(ctx, analysis, v); err != nil {
+		return nil, nil, nothing, err
 	}
 	query, release := s.bindPlan(ctx, p)
 	between := st.Text[st.Insert.Name.Span.End:st.Query.Start]
-	return func(table string) string { return head + table + between + query }, release, nil
+	return func(table string) string { return head + table + between + query }, p, release, nil
 }
 
 // unpruned plans the query of a statement without looking at its filters.
@@ -173,7 +180,12 @@ func (s *Service) unpruned(ctx context.Context, analysis *planner.Analysis, v *v
 		}
 	}
 	plan, err := s.planner.Plan(ctx, planner.Request{Analysis: analysis, Tables: tables})
-	return &selectPlan{defaultSchema: v.engineSchema(), analysis: analysis, plan: plan}, err
+	if err != nil {
+		return nil, err
+	}
+	p := &selectPlan{defaultSchema: v.engineSchema(), shown: v.shown(), analysis: analysis, plan: plan}
+	p.leave(v, tables)
+	return p, nil
 }
 
 // insertQuery streams the rows of INSERT ... SELECT, cast to the table's
@@ -256,7 +268,7 @@ func (s *Service) bindPlan(ctx context.Context, p *selectPlan) (string, func()) 
 		if source == nil {
 			return ""
 		}
-		return sources.add(ctx, source)
+		return p.guarded(i, sources.add(ctx, source))
 	})
 	return sql, sources.release
 }

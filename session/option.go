@@ -66,6 +66,9 @@ func (s *Service) setOption(ctx context.Context, v *view, st *sqltext.Statement)
 	if err := checkOption(set.Name, set.Value); err != nil {
 		return Update{}, err
 	}
+	if err := v.mayConfigure(set); err != nil {
+		return Update{}, err
+	}
 	return s.commit(ctx, v, set)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -23,16 +24,22 @@ type planKey struct {
 	schema     string
 	snapshot   lake.SnapshotID
 	over, temp *overlay
-	policy     uint64 // version of what anybody may do
-	roles      string // of the caller
+	access     string // Key of what the caller may do
 }
 
 // selectPlan is a query that is ready to run, as often as asked.
 type selectPlan struct {
 	// defaultSchema is where the engine resolves the names that are left to it.
 	defaultSchema string
-	analysis *planner.Analysis
-	plan     *planner.Plan
+	// time is what now() is.
+	time time.Time
+	// overlaid is set if the query reads what the snapshot alone does not tell.
+	overlaid bool
+	// shown is what the engine shows instead of the latest schemas to the client's
+	// own text; overlay is shown if the engine must show it to run the query.
+	shown, overlay *engine.Overlay
+	analysis       *planner.Analysis
+	plan           *planner.Plan
 	// virtual holds, by reference, the rows of the lake's own functions and tables.
 	virtual map[int]*rowset
 	schema  *arrow.Schema
@@ -42,14 +49,20 @@ type selectPlan struct {
 
 // selectPlan plans one query without parameters, or finds its plan.
 func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
-	key := planKey{sql: sql, schema: v.scope.schema(""), snapshot: v.snapshot, over: v.over, temp: v.temp}
+	key := planKey{sql: sql, schema: v.scope.schema(""), snapshot: v.snapshot, over: v.over, temp: v.temp, access: v.access.Key()}
 	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (*selectPlan, error) {
 		return s.newSelectPlan(ctx, sql, v)
 	})
-	if err == nil && (len(p.virtual) > 0 || p.analysis.TimeDependent()) {
-		s.plans.Remove(key)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if len(p.virtual) > 0 || p.analysis.TimeDependent() {
+		s.plans.Remove(key)
+		if !p.time.Equal(v.now) { // another call's, which was waited for
+			return s.newSelectPlan(ctx, sql, v)
+		}
+	}
+	return p, nil
 }
 
 // planBytes estimates the memory of a plan: its text and a task or a reason for
@@ -88,17 +101,40 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*sele
 		return nil, err
 	}
 	p := &selectPlan{
-		defaultSchema: v.engineSchema(), analysis: analysis, virtual: map[int]*rowset{},
+		defaultSchema: v.engineSchema(), time: v.now, shown: v.shown(), analysis: analysis, virtual: map[int]*rowset{},
 		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
 	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return nil, err
 	}
+	if p.explain {
+		if err := checkInspection(tables); err != nil {
+			return nil, err
+		}
+	}
+	p.leave(v, tables)
 	if err := s.describePlan(ctx, p, tables); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// leave notes what the query reads beyond the snapshot, and what it leaves to
+// the engine to resolve.
+func (p *selectPlan) leave(v *view, tables []planner.Resolved) {
+	p.overlaid = !v.plain() && len(p.virtual) > 0
+	left := p.shown != nil && readsMirror(p.analysis) || p.analysis.Statement.Name == "SHOW"
+	for i, ref := range p.analysis.Tables {
+		if p.virtual[i] == nil {
+			p.overlaid = p.overlaid || v.overlaid(ref, tables[i])
+			left = left || tables[i].Table == nil || ref.Bare && ref.Described
+		}
+	}
+	if left {
+		p.overlay = p.shown
+		p.overlaid = p.overlaid || !v.plain()
+	}
 }
 
 // resolveAll finds the tables that a plan's references name. Those of the lake's
@@ -112,6 +148,9 @@ func (s *Service) resolveAll(ctx context.Context, v *view, p *selectPlan, rows m
 			continue
 		}
 		if ref.Metadata {
+			if err := v.mayReadMetadata(); err != nil {
+				return nil, err
+			}
 			if p.virtual[i], err = s.metadataRows(ctx, ref.Name); err != nil {
 				return nil, err
 			}

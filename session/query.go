@@ -13,36 +13,53 @@ import (
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
-// Plan plans a query, with at most one row of parameters, and pins it to the
-// latest snapshot.
+// Plan plans a query, with at most one row of parameters, and pins it to what its
+// transaction sees or, outside of one, to the latest snapshot.
 //
 // Errors: KindInvalid for SQL that does not parse or bind, with its position;
 // KindNotFound, with near names, for a table or snapshot; KindForbidden for a
 // function that is closed to clients; KindUnsupported.
 func (s *Service) Plan(ctx context.Context, st Statement) (Query, error) {
-	v, err := s.view(ctx, st.Caller, st.Scope)
+	v, done, err := s.enter(ctx, st.Caller, st.Scope, entry{pin: true})
 	if err != nil {
 		return Query{}, err
 	}
+	defer done()
 	p, err := s.planStatement(ctx, st, v)
 	if err != nil {
 		return Query{}, err
 	}
-	return Query{Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}, nil
+	st.Scope = v.scope // of the session or the default: the ticket may be redeemed without the session
+	q := Query{Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}
+	if p.overlaid {
+		q.View = s.views.keep(v, v.now)
+	}
+	return q, nil
 }
 
 // Run starts a planned query at its snapshot. Reading the rows does the work.
 func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
-	v, err := s.viewAt(ctx, q)
+	v, done, err := s.plannedView(ctx, q)
 	if err != nil {
 		return Rows{}, err
 	}
 	p, err := s.planStatement(ctx, q.Statement, v)
 	if err != nil {
+		done()
 		return Rows{}, err
 	}
-	reader, err := s.start(ctx, p)
-	return Rows{Reader: reader, Snapshot: q.Snapshot}, err
+	if v.work != nil {
+		err = v.work.check(p)
+	}
+	var reader array.RecordReader
+	if err == nil {
+		reader, err = s.start(ctx, p)
+	}
+	if err != nil {
+		done()
+		return Rows{}, err
+	}
+	return Rows{Reader: onRelease(reader, done), Snapshot: q.Snapshot}, nil
 }
 
 // planStatement binds the parameters of a query and plans it.
@@ -90,20 +107,20 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 			return ""
 		}
 		if tr.Bare {
-			return s.bare(tr, func() string { return sources.add(ctx, source) })
+			return s.bare(tr, func() string { return p.guarded(i, sources.add(ctx, source)) })
 		}
 		if ref, ok := s.parquetRef(p, i); ok {
 			byDuckDB = append(byDuckDB, i)
 			fileErr = errors.Join(fileErr, s.checkFiles(ctx, &p.plan.Reads[i]))
 			return ref
 		}
-		return sources.add(ctx, source)
+		return p.guarded(i, sources.add(ctx, source))
 	})
 	if fileErr != nil {
 		sources.release()
 		return nil, fileErr
 	}
-	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Rewritten: true})
+	reader, err := s.Executor.Query(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay, Rewritten: true})
 	blame := func(err error) error { return s.blameFiles(ctx, p, byDuckDB, err) }
 	if err != nil {
 		sources.release()
@@ -144,7 +161,7 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 		return "", false
 	}
 	read := &p.plan.Reads[i]
-	if len(read.Tasks) == 0 || len(read.Inlined) > 0 || !engine.CanReadParquet(read.Table.Columns) || asksDistinctFrom(p.analysis) {
+	if len(read.Tasks) == 0 || read.RowFilter != "" || len(read.Inlined) > 0 || !engine.CanReadParquet(read.Table.Columns) || asksDistinctFrom(p.analysis) {
 		return "", false
 	}
 	files := make([]string, len(read.Tasks))

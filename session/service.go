@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
@@ -18,6 +20,7 @@ import (
 	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/scanner"
+	"github.com/flightlake/flightlake/workload"
 	"github.com/flightlake/flightlake/writer"
 )
 
@@ -40,7 +43,8 @@ const (
 	plansBytesMax = 16 << 20
 )
 
-// Components are the parts that a Service puts together. All are required.
+// Components are the parts that a Service puts together. All but Policy are
+// required.
 type Components struct {
 	Catalog  catalog.Catalog
 	Bucket   objstore.Bucket
@@ -48,6 +52,8 @@ type Components struct {
 	Executor *engine.Executor
 	Clock    clock.Clock
 	Log      *slog.Logger
+	// Policy says who may do what; nil means that everybody may do everything.
+	Policy *auth.Policy
 }
 
 // Options are the settings of a Service. The zero value is usable.
@@ -57,12 +63,26 @@ type Options struct {
 	CacheBytes int64
 	// ReadAheadBytes bounds what one scan holds in memory. 0 means 64 MiB.
 	ReadAheadBytes int64
+	// TransactionIdleTimeout is after how long without a statement a transaction
+	// that did something is rolled back; 0 means 10 minutes.
+	TransactionIdleTimeout time.Duration
+	// Workload are the limits of statements that run.
+	Workload workload.Options
+	// StatementTimeout ends statements that take longer, unless their session sets
+	// another; 0 means never.
+	StatementTimeout time.Duration
+	// SessionsMax is the number of open sessions; 0 means 10,000.
+	SessionsMax int
+	// SessionIdleTimeout is how long a session may be unused; 0 means 30 minutes.
+	SessionIdleTimeout time.Duration
 }
 
 // Defaults of Options, and how CacheBytes is shared out, in percent.
 const (
 	cacheBytesDefault     = 128 << 20
 	readAheadBytesDefault = 64 << 20
+	sessionsMaxDefault    = 10_000
+	sessionIdleDefault    = 30 * time.Minute
 	cacheShareTables      = 70
 	cacheShareStates      = 5
 	cacheShareObjects     = 10
@@ -80,8 +100,17 @@ type Service struct {
 	planner *planner.Planner
 	writer  *writer.Writer
 	plans   *cache.Cache[planKey, *selectPlan]
+	visible *visibleStates
 	mem     memory.Allocator
 	holder  string // names this process in staged files
+
+	transactions *transactions
+	views        *keptViews
+	idleTimeout  time.Duration // of transactions
+
+	sessions         *sessions
+	statements       *workload.Registry
+	statementTimeout time.Duration
 }
 
 // New returns a Service over the components, which stay the caller's to close.
@@ -91,6 +120,12 @@ func New(c Components, o Options) (*Service, error) {
 	}
 	if o.ReadAheadBytes == 0 {
 		o.ReadAheadBytes = readAheadBytesDefault
+	}
+	if o.SessionsMax == 0 {
+		o.SessionsMax = sessionsMaxDefault
+	}
+	if o.SessionIdleTimeout == 0 {
+		o.SessionIdleTimeout = sessionIdleDefault
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -108,9 +143,20 @@ func New(c Components, o Options) (*Service, error) {
 		plans:   cache.New(plansBytesMax, planBytes),
 		mem:     memory.DefaultAllocator,
 		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
+
+		transactions: newTransactions(),
+		views:        newKeptViews(viewLifetime),
+		idleTimeout:  cmp.Or(o.TransactionIdleTimeout, transactionIdleTimeoutDefault),
+
+		sessions:         newSessions(o),
+		statements:       workload.New(c.Clock, o.Workload),
+		statementTimeout: o.StatementTimeout,
 	}
 	s.scanner = scanner.New(s.objects, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
 	s.writer = writer.New(c.Bucket, s.stage)
+	if s.visible, err = newVisibleStates(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -128,11 +174,18 @@ func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo 
 
 // State returns the schemas and tables that a caller sees now.
 func (s *Service) State(ctx context.Context, c Caller) (Visible, error) {
-	v, err := s.view(ctx, c, Scope{})
+	v, done, err := s.enter(ctx, c, Scope{}, entry{join: true})
 	if err != nil {
 		return Visible{}, err
 	}
-	return Visible{State: v.state, Snapshot: v.snapshot}, nil
+	defer done()
+	seen := Visible{State: v.state, Snapshot: v.snapshot}
+	if v.temp != nil {
+		for i := range v.temp.state.Schemas {
+			seen.Temporary = append(seen.Temporary, v.temp.state.Schemas[i].Tables...)
+		}
+	}
+	return seen, nil
 }
 
 // latest returns the latest schemas and tables, and their snapshot.

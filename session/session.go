@@ -2,16 +2,38 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/lake"
 )
 
+// shortIDBytes is how much of the hash of a session's id tells sessions apart in
+// listings: among 10,000 sessions two are alike once in 5 million servers.
+const shortIDBytes = 6
+
 // Session is what a client keeps between its calls: options, temporary tables
-// and the transaction that SQL began. Safe for concurrent use.
+// and the transaction that SQL began. An empty one is a few hundred bytes. Safe
+// for concurrent use.
 type Session struct {
 	id       SessionID
+	short    string // names it in listings and to KILL; not a secret
 	identity *auth.Identity
+	service  *Service
+	began    time.Time
+
+	// mu guards the fields below.
+	mu       sync.Mutex
+	used     time.Time // when its last call or statement ended
+	running  int       // statements
+	ended    bool
+	settings settings
 }
 
 // ID returns the session's name, which is a secret of its client.
@@ -20,20 +42,176 @@ func (x *Session) ID() SessionID { return x.id }
 // Identity returns whose session it is; nil if authentication is off.
 func (x *Session) Identity() *auth.Identity { return x.identity }
 
-// Options returns all session options with their values: string, bool, int64,
-// float64 or []string. "catalog" and "schema" are always among them.
-func (x *Session) Options() map[string]any { return nil }
-
-// SetOption sets an option, or resets it if value is nil.
-//
-// Errors: KindNotFound for an unknown name; KindInvalid for a value of the wrong
-// type or range.
-func (x *Session) SetOption(ctx context.Context, name string, value any) error {
-	return lake.Errorf(lake.KindUnsupported, "session options")
+// enter counts a statement, while which the session is not idle. It reports
+// whether the session is open.
+func (x *Session) enter() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return false
+	}
+	x.running++
+	return true
 }
 
-// defaultSchema returns the value of the option "schema"; empty means main.
-func (x *Session) defaultSchema() string { return "" }
+// leave ends what enter began.
+func (x *Session) leave() {
+	now := x.service.Clock.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.running--
+	x.used = now
+}
+
+// touch counts as a use.
+func (x *Session) touch() {
+	now := x.service.Clock.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.used = now
+}
+
+// state returns what listings show.
+func (x *Session) state() (values settings, used time.Time, running int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.settings, x.used, x.running
+}
+
+// idle reports whether the session was last used before a time.
+func (x *Session) idle(before time.Time) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.running == 0 && x.used.Before(before)
+}
+
+// end marks the session as ended, and reports whether it was open.
+func (x *Session) end() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	open := !x.ended
+	x.ended = true
+	return open
+}
+
+// sessions are those that are open.
+type sessions struct {
+	max  int
+	idle time.Duration
+
+	mu   sync.Mutex
+	open map[SessionID]*Session // guarded by mu
+}
+
+func newSessions(o Options) *sessions {
+	return &sessions{max: o.SessionsMax, idle: o.SessionIdleTimeout, open: map[SessionID]*Session{}}
+}
+
+// add makes a session known.
+//
+// Errors: KindExhausted at the limit.
+func (r *sessions) add(x *Session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.open) >= r.max {
+		return lake.Errorf(lake.KindExhausted, "%d sessions are open, which is the limit; close some, or wait until idle ones end", len(r.open))
+	}
+	r.open[x.id] = x
+	return nil
+}
+
+func (r *sessions) get(id SessionID) (*Session, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, ok := r.open[id]
+	return x, ok
+}
+
+func (r *sessions) remove(id SessionID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, id)
+}
+
+// list returns the open sessions, the oldest first.
+func (r *sessions) list() []*Session {
+	r.mu.Lock()
+	all := make([]*Session, 0, len(r.open))
+	for _, x := range r.open {
+		all = append(all, x)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Session) int {
+		if c := a.began.Compare(b.began); c != 0 {
+			return c
+		}
+		return strings.Compare(a.short, b.short)
+	})
+	return all
+}
+
+// errSessionEnded is the same for sessions that never were, that have ended and
+// that are another's, so that ids cannot be tried.
+func errSessionEnded() error {
+	return lake.Errorf(lake.KindUnauthenticated, "the session is not known or has ended; connect again")
+}
+
+// OpenSession begins a session of an identity.
+//
+// Errors: KindExhausted at the limit of sessions.
+func (s *Service) OpenSession(_ context.Context, id *auth.Identity) (*Session, error) {
+	now := s.Clock.Now()
+	x := &Session{id: SessionID(rand.Text()), identity: id, service: s, began: now, used: now}
+	hash := sha256.Sum256([]byte(x.id))
+	x.short = hex.EncodeToString(hash[:shortIDBytes])
+	if err := s.sessions.add(x); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// Session returns an open session of the identity, and counts as its use.
+//
+// Errors: KindUnauthenticated if it is not known, has ended, or is another's.
+func (s *Service) Session(id SessionID, of *auth.Identity) (*Session, error) {
+	x, ok := s.sessions.get(id)
+	if !ok || !x.identity.Same(of) || x.idle(s.idleSince()) {
+		return nil, errSessionEnded()
+	}
+	x.touch()
+	return x, nil
+}
+
+// idleSince returns the time since when sessions that were not used have ended.
+func (s *Service) idleSince() time.Time { return s.Clock.Now().Add(-s.sessions.idle) }
+
+// CloseSession rolls back what is open and forgets the session: its statements
+// end, its temporary tables are gone. A session that has ended is no error.
+func (s *Service) CloseSession(ctx context.Context, id SessionID) {
+	if x, ok := s.sessions.get(id); ok {
+		s.closeSession(ctx, x, "its session was closed")
+	}
+}
+
+// closeSession ends a session for a reason that its statements' clients are told.
+func (s *Service) closeSession(ctx context.Context, x *Session, reason string) {
+	s.sessions.remove(x.id)
+	if !x.end() {
+		return
+	}
+	s.statements.KillSession(string(x.id), reason)
+	s.endSession(ctx, x)
+}
+
+// sweepSessions ends the sessions that were not used for too long.
+func (s *Service) sweepSessions(ctx context.Context) {
+	before := s.idleSince()
+	for _, x := range s.sessions.list() {
+		if x.idle(before) {
+			s.closeSession(ctx, x, "its session was idle for too long")
+		}
+	}
+}
 
 // temporary returns the temporary tables as they are now; nil means none.
 func (x *Session) temporary() *overlay { return nil }
@@ -41,53 +219,3 @@ func (x *Session) temporary() *overlay { return nil }
 // setTemporary replaces the temporary tables: a rollback restores those of its
 // beginning.
 func (x *Session) setTemporary(o *overlay) {}
-
-// OpenSession begins a session of an identity.
-//
-// Errors: KindExhausted at the limit of sessions.
-func (s *Service) OpenSession(ctx context.Context, id *auth.Identity) (*Session, error) {
-	return nil, lake.Errorf(lake.KindUnsupported, "sessions")
-}
-
-// Session returns an open session of the identity, and counts as its use.
-//
-// Errors: KindUnauthenticated if it is not known, has ended, or is another's.
-func (s *Service) Session(id SessionID, of *auth.Identity) (*Session, error) {
-	return nil, lake.Errorf(lake.KindUnauthenticated, "the session is not known or has ended")
-}
-
-// CloseSession rolls back what is open and forgets the session.
-func (s *Service) CloseSession(ctx context.Context, id SessionID) {}
-
-// Begin makes a transaction; it pins no snapshot and takes no lock.
-func (s *Service) Begin(ctx context.Context, c Caller) (TransactionID, error) {
-	return "", lake.Errorf(lake.KindUnsupported, "transactions")
-}
-
-// End commits or rolls back a transaction.
-//
-// Errors: KindConflict, naming the other snapshot; KindState if it has ended.
-func (s *Service) End(ctx context.Context, c Caller, id TransactionID, commit bool) (Update, error) {
-	return Update{}, lake.Errorf(lake.KindUnsupported, "transactions")
-}
-
-// Savepoint marks a place in the caller's transaction.
-func (s *Service) Savepoint(ctx context.Context, c Caller, name string) (SavepointID, error) {
-	return "", lake.Errorf(lake.KindUnsupported, "savepoints")
-}
-
-// EndSavepoint releases the savepoint, or rolls back to it.
-func (s *Service) EndSavepoint(ctx context.Context, c Caller, id SavepointID, release bool) error {
-	return lake.Errorf(lake.KindUnsupported, "savepoints")
-}
-
-// Cancel ends the statement with that id and keeps calls for it from starting.
-//
-// Errors: KindForbidden for the statement of another user.
-func (s *Service) Cancel(ctx context.Context, c Caller, id StatementID) (bool, error) {
-	return false, nil
-}
-
-// Progress returns the share done of a running statement, within [0, 1], and
-// lake.Unknown if it is not known.
-func (s *Service) Progress(id StatementID) float64 { return float64(lake.Unknown) }

@@ -39,6 +39,12 @@ func setup(t *testing.T, bucket objstore.Bucket) *bundle {
 	return open(t, bucket, "", nil)
 }
 
+// setupClock is setup with a clock of the test's own.
+func setupClock(t *testing.T, c clock.Clock) *bundle {
+	t.Helper()
+	return openClock(t, mem.New(mem.Options{}), "", nil, c)
+}
+
 // setupLocal returns a service over an empty lake in a folder, which DuckDB
 // can read by itself.
 func setupLocal(t *testing.T) *bundle {
@@ -51,10 +57,15 @@ func setupLocal(t *testing.T) *bundle {
 
 func open(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
 	t.Helper()
+	return openClock(t, bucket, dataPath, allowed, clock.System{})
+}
+
+func openClock(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
+	t.Helper()
 	if dataPath == "" {
 		dataPath = "mem:"
 	}
-	cat, err := catalogduckdb.Open(t.Context(), catalogduckdb.Options{DataPath: dataPath, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler)})
+	cat, err := catalogduckdb.Open(t.Context(), catalogduckdb.Options{DataPath: dataPath, Clock: c, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	frontend, err := engine.NewFrontend(engine.FrontendOptions{})
 	require.NoError(t, err)
@@ -67,7 +78,7 @@ func open(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []strin
 	})
 	service, err := session.New(session.Components{
 		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor,
-		Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
+		Clock: c, Log: slog.New(slog.DiscardHandler),
 	}, session.Options{})
 	require.NoError(t, err)
 	return &bundle{Service: service, catalog: cat, bucket: bucket}
@@ -90,6 +101,11 @@ func (b *bundle) query(ctx context.Context, st session.Statement) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	return drainText(running)
+}
+
+// drainText reads all rows and releases the reader.
+func drainText(running session.Rows) ([]string, error) {
 	defer running.Reader.Release()
 	out := []string{}
 	for running.Reader.Next() {

@@ -1,0 +1,621 @@
+package session_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
+
+	"github.com/flightlake/flightlake/auth"
+	catalogduckdb "github.com/flightlake/flightlake/catalog/duckdb"
+	"github.com/flightlake/flightlake/engine"
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore/local"
+	"github.com/flightlake/flightlake/session"
+)
+
+// world is a service with users. Rows of sales.orders whose note holds "hidden"
+// are hidden from those with a filter.
+type world struct {
+	*bundle
+	policy *auth.Policy
+	auth   *auth.Authenticator
+}
+
+const usersOfWorld = `
+[users.root]
+roles = ["admin"]
+[users.rita]
+roles = ["reader"]
+[users.wim]
+roles = ["writer"]
+[users.eve] # a filter that the scanner evaluates
+roles = ["eu"]
+[users.odd] # a filter that only DuckDB evaluates
+roles = ["odd"]
+[users.tom]
+grants = [{privileges = ["select", "insert"], schema = "sales", table = "orders"}]
+[users.ian]
+grants = [{privileges = ["insert"], schema = "sales", table = "orders"}]
+[users.mia]
+grants = [{privileges = ["select", "create", "insert"], schema = "work"}]
+roles = ["eu"]
+[users.none]
+[roles.eu]
+inherits = ["reader"]
+row_filters = [{schema = "sales", table = "orders", filter = "region = 'EU'"}]
+[roles.odd]
+inherits = ["reader"]
+row_filters = [{schema = "sales", table = "orders", filter = "lower(reverse(region)) = 'ue' -- odd"}]
+`
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := t.TempDir()
+	salt := []byte("0123456789abcdef")
+	b64 := base64.RawStdEncoding.EncodeToString
+	hash := fmt.Sprintf("$argon2id$v=19$m=8,t=1,p=1$%s$%s", b64(salt), b64(argon2.IDKey([]byte("pw"), salt, 1, 8, 1, 32)))
+	var users strings.Builder
+	for line := range strings.Lines(usersOfWorld) {
+		users.WriteString(line)
+		if strings.HasPrefix(line, "[users.") {
+			users.WriteString("password = '" + hash + "'\n")
+		}
+	}
+	path := filepath.Join(dir, "auth.toml")
+	require.NoError(t, os.WriteFile(path, []byte(users.String()), 0o600))
+	w := &world{}
+	var err error
+	w.auth, w.policy, err = auth.Load(path, auth.Options{})
+	require.NoError(t, err)
+
+	data := filepath.Join(dir, "data")
+	bucket, err := local.New(data) // so that DuckDB could read the files by itself
+	require.NoError(t, err)
+	log := slog.New(slog.DiscardHandler)
+	cat, err := catalogduckdb.Open(t.Context(), catalogduckdb.Options{DataPath: data, Clock: clock.System{}, Logger: log})
+	require.NoError(t, err)
+	frontend, err := engine.NewFrontend(engine.FrontendOptions{})
+	require.NoError(t, err)
+	executor, err := engine.NewExecutor(nil, engine.Options{AllowedDirs: []string{data}})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		executor.Close()
+		frontend.Close()
+		require.NoError(t, cat.Close())
+	})
+	service, err := session.New(session.Components{
+		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log, Policy: w.policy,
+	}, session.Options{})
+	require.NoError(t, err)
+	w.bundle = &bundle{Service: service, catalog: cat, bucket: bucket}
+	for _, sql := range []string{
+		"CREATE SCHEMA sales", "CREATE SCHEMA secret", "CREATE SCHEMA work",
+		"CREATE TABLE sales.orders (region VARCHAR, amount BIGINT, note VARCHAR)",
+		"INSERT INTO sales.orders VALUES ('EU', 1, 'seen'), ('EU', 2, 'seen'), ('US', 777001, 'hidden'), (NULL, 777002, 'hidden')",
+		"INSERT INTO sales.orders VALUES ('US', 777003, 'hidden-3'), ('US', 777004, 'hidden-4')",
+		"CREATE TABLE secret.plans (classified VARCHAR)", "INSERT INTO secret.plans VALUES ('hidden')",
+		"CREATE TABLE main.open (v BIGINT)", "INSERT INTO open VALUES (1), (777001)",
+	} {
+		w.as(t, "root").exec(t, sql)
+	}
+	return w
+}
+
+// actor is a user of a world.
+type actor struct {
+	*world
+	caller session.Caller
+}
+
+func (w *world) as(t *testing.T, user string) *actor {
+	t.Helper()
+	id, err := w.auth.Password(t.Context(), user, "pw")
+	require.NoError(t, err)
+	return &actor{world: w, caller: session.Caller{Identity: id}}
+}
+
+func (a *actor) statement(sql string) session.Statement {
+	return session.Statement{SQL: sql, Caller: a.caller}
+}
+
+func (a *actor) exec(t *testing.T, sql string) {
+	t.Helper()
+	require.NoError(t, a.try(t.Context(), sql), sql)
+}
+
+func (a *actor) try(ctx context.Context, sql string) error {
+	_, err := a.Execute(ctx, a.statement(sql))
+	return err
+}
+
+func (a *actor) rows(t *testing.T, sql string) []string {
+	t.Helper()
+	out, err := a.query(t.Context(), a.statement(sql))
+	require.NoError(t, err, sql)
+	return out
+}
+
+func (a *actor) queryError(t *testing.T, sql string) error {
+	t.Helper()
+	out, err := a.query(t.Context(), a.statement(sql))
+	require.Error(t, err, "%s gave %v", sql, out)
+	return err
+}
+
+func (a *actor) table(t *testing.T, schema, name string) bool {
+	t.Helper()
+	seen, err := a.State(t.Context(), a.caller)
+	require.NoError(t, err)
+	_, ok := seen.State.Table(schema, name)
+	return ok
+}
+
+// attempts are queries that try to get around a row filter of sales.orders.
+// They must show no amount above 777000 and no note that says hidden.
+func attempts() []string {
+	const never = "CASE WHEN note LIKE 'hidden%' THEN error(note || amount) ELSE note END"
+	return []string{
+		"SELECT * FROM sales.orders",
+		"FROM sales.orders",
+		"TABLE sales.orders",
+		"SELECT * FROM lake.sales.orders",
+		"SELECT * FROM SALES.\"Orders\"",
+		"SELECT o.* FROM sales.orders AS o",
+		"SELECT o.c FROM sales.orders AS o(a, b, c)",
+		"SELECT orders.note, sales.orders.amount FROM sales.orders",
+		"SELECT note FROM sales.orders WHERE region = 'US' OR true",
+		"SELECT note FROM sales.orders WHERE region = 'US'",
+		"SELECT note FROM sales.orders WHERE region IS NULL",
+		"SELECT note FROM sales.orders WHERE NOT (region = 'EU')",
+		"SELECT max(amount), max(note), min(region) FROM sales.orders",
+		"SELECT max(amount) FROM sales.orders",
+		"SELECT (SELECT max(note) FROM sales.orders)",
+		"SELECT * FROM (SELECT * FROM (FROM sales.orders))",
+		"WITH orders AS (SELECT * FROM sales.orders) SELECT * FROM orders",
+		"WITH orders AS (SELECT 1 AS x) SELECT o.* FROM orders, sales.orders AS o",
+		"WITH RECURSIVE r AS (SELECT note, 1 AS i FROM sales.orders UNION ALL SELECT note, i + 1 FROM r WHERE i < 2) SELECT * FROM r",
+		"WITH m AS MATERIALIZED (FROM sales.orders) SELECT * FROM m WHERE region = 'US'",
+		"SELECT * FROM open JOIN sales.orders ON v = amount",
+		"SELECT * FROM open LEFT JOIN sales.orders ON v = amount",
+		"SELECT note FROM sales.orders WHERE amount IN (FROM open)",
+		"SELECT v FROM open WHERE EXISTS (SELECT 1 FROM sales.orders WHERE amount = v AND v > 1)",
+		"SELECT v FROM open SEMI JOIN sales.orders ON v = amount WHERE v > 1",
+		"SELECT * FROM sales.orders UNION ALL SELECT * FROM sales.orders",
+		"SELECT l.note FROM open, LATERAL (SELECT note FROM sales.orders WHERE amount >= v) AS l",
+		"SELECT list(note), string_agg(note), array_agg(amount) FROM sales.orders",
+		"SELECT * FROM sales.orders AT (VERSION => (SELECT 5))",
+		"SELECT * FROM sales.orders AT (TIMESTAMP => now())",
+		"SUMMARIZE sales.orders",
+		"SUMMARIZE SELECT * FROM sales.orders",
+		"FROM (SUMMARIZE sales.orders)",
+		"PIVOT sales.orders ON region USING max(amount)",
+		"PIVOT sales.orders ON note USING max(amount)",
+		"UNPIVOT sales.orders ON amount",
+		"SELECT * FROM (PIVOT sales.orders ON note USING sum(amount))",
+		"SELECT * FROM sales.orders USING SAMPLE 100%",
+		"SELECT * FROM sales.orders TABLESAMPLE 100%",
+		"SELECT note FROM sales.orders ORDER BY region = 'US' DESC LIMIT 1",
+		"SELECT first(note ORDER BY amount DESC) FROM sales.orders",
+		"SELECT max(note) OVER () FROM sales.orders",
+		"SELECT note FROM sales.orders QUALIFY row_number() OVER (ORDER BY amount DESC) = 1",
+		"SELECT COLUMNS('.*') FROM sales.orders",
+		"SELECT orders FROM sales.orders",
+		"SELECT approx_top_k(note, 9), histogram(note), mode(note), arg_max(note, amount) FROM sales.orders",
+		"SELECT stats(amount), stats(note) FROM sales.orders",
+		"SELECT DISTINCT ON (region) note FROM sales.orders",
+		"SELECT note FROM sales.orders GROUP BY ALL",
+		"SELECT * FROM sales.orders POSITIONAL JOIN open",
+		"SELECT * FROM sales.orders ASOF JOIN open ON amount >= v",
+		"SELECT * FROM sales.orders a, sales.orders b WHERE a.region = 'US' OR b.region = 'US'",
+		"SELECT * FROM sales.orders NATURAL JOIN sales.orders AS x",
+		"SELECT note FROM sales.orders WHERE true) OR (true",
+		"SELECT note FROM sales.orders -- ",
+		"SELECT rowid FROM sales.orders WHERE rowid > 3",
+		"SELECT filename FROM sales.orders",
+		"VALUES ((SELECT max(amount) FROM sales.orders))",
+		// Errors that hold values.
+		"SELECT " + never + " FROM sales.orders",
+		"SELECT 1 FROM sales.orders WHERE " + never + " IS NOT NULL",
+		"SELECT 1 FROM sales.orders WHERE error(note || amount) IS NULL AND note <> 'seen'",
+		"SELECT CAST(note AS INTEGER) FROM sales.orders WHERE note <> 'seen'",
+		"SELECT 1 FROM sales.orders WHERE CASE WHEN amount > 700000 THEN CAST(note || amount AS DATE) > '2000-01-01' ELSE true END",
+		"SELECT 1 FROM sales.orders WHERE CAST(amount AS UTINYINT) >= 0",
+		"SELECT count(*) FROM sales.orders WHERE amount * (9223372036854775807 // 777000) > 0",
+		"SELECT 1 FROM open JOIN sales.orders ON CAST(amount AS TINYINT) = v",
+		"SELECT sum(CAST(amount AS TINYINT)) FROM sales.orders",
+		"SELECT 1 FROM sales.orders ORDER BY " + never,
+		"SELECT 1 FROM sales.orders GROUP BY CAST(amount AS TINYINT)",
+		"SELECT 1 / (amount - 777001), CAST(CASE WHEN amount = 777001 THEN note ELSE '1' END AS INTEGER) FROM sales.orders",
+		"SELECT strptime(note, '%d') FROM sales.orders WHERE note LIKE 'h%'",
+		"SELECT json(note) FROM sales.orders WHERE note LIKE 'h%'",
+		"FROM sales.orders WHERE regexp_matches('x', '(' || note) AND note LIKE 'h%'",
+		"PIVOT sales.orders ON error(note) USING max(amount)",
+	}
+}
+
+func TestNoQueryGetsAroundARowFilter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, user := range []string{"eve", "odd"} {
+		a := w.as(t, user)
+		require.Equal(t, []string{"EU|1|seen", "EU|2|seen"}, a.rows(t, "SELECT * FROM sales.orders ORDER BY amount"), user)
+		require.Equal(t, []string{"2|3"}, a.rows(t, "SELECT count(*), sum(amount) FROM sales.orders"), user)
+		require.Equal(t, []string{"2"}, a.rows(t, "SELECT count(*) FROM sales.orders"), user)
+		for _, sql := range attempts() {
+			out, err := a.query(t.Context(), a.statement(sql))
+			text := strings.Join(out, "\n")
+			if err != nil {
+				text += err.Error()
+			}
+			text = strings.ReplaceAll(text, sql, "") // an error may quote the statement
+			if !strings.Contains(sql, "open") {
+				require.NotContains(t, text, "777", "%s: %s", user, sql)
+			}
+			require.NotContains(t, text, "hidden", "%s: %s", user, sql)
+			require.NotContains(t, text, "US|", "%s: %s", user, sql)
+		}
+	}
+	require.Len(t, w.as(t, "rita").rows(t, "FROM sales.orders"), 6)
+	require.Len(t, w.as(t, "root").rows(t, "FROM sales.orders"), 6)
+}
+
+func TestSemiJoinTellsNothingOfHiddenRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, user := range []string{"eve", "odd"} {
+		a := w.as(t, user)
+		for _, sql := range []string{
+			"SELECT v FROM open WHERE v IN (SELECT amount FROM sales.orders)",
+			"SELECT v FROM open WHERE EXISTS (FROM sales.orders WHERE amount = v)",
+			"SELECT v FROM open SEMI JOIN sales.orders ON v = amount",
+			"SELECT v FROM open JOIN sales.orders ON v = amount",
+		} {
+			require.Equal(t, []string{"1"}, a.rows(t, sql), "%s: %s", user, sql)
+		}
+		require.Equal(t, []string{"777001"}, a.rows(t, "SELECT v FROM open ANTI JOIN sales.orders ON v = amount"), user)
+	}
+}
+
+func TestFilterHoldsForWhatIsWrittenFromAQuery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mia := w.as(t, "mia")
+	mia.exec(t, "CREATE TABLE work.copy AS SELECT * FROM sales.orders")
+	mia.exec(t, "INSERT INTO work.copy SELECT * FROM sales.orders")
+	mia.exec(t, "INSERT INTO work.copy VALUES ('X', (SELECT max(amount) FROM sales.orders), (SELECT max(note) FROM sales.orders))")
+	for _, row := range w.as(t, "root").rows(t, "FROM work.copy") {
+		require.NotContains(t, row, "hidden")
+		require.NotContains(t, row, "777")
+	}
+	require.Equal(t, []string{"5"}, w.as(t, "root").rows(t, "SELECT count(*) FROM work.copy"))
+}
+
+func TestFactsAboutHiddenRowsAreClosed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, user := range []string{"eve", "odd"} {
+		a := w.as(t, user)
+		for _, sql := range []string{
+			"FROM lake.list_files('sales.orders')", "FROM ducklake_list_files('lake', 'orders', schema => 'sales')",
+			"FROM lake.row_groups('sales.orders')", "CALL lake.row_groups('sales.orders')",
+			"FROM lake.scan_plan('FROM sales.orders')", "FROM lake.scan_plan('SELECT * FROM open, sales.orders')",
+			"FROM lake.scan_plan('FROM lake.row_groups(''sales.orders'')')",
+			"EXPLAIN SELECT * FROM sales.orders WHERE amount > 5", "EXPLAIN ANALYZE SELECT * FROM sales.orders",
+			"EXPLAIN (FORMAT json) SELECT * FROM open WHERE v IN (SELECT amount FROM sales.orders)",
+			"FROM __ducklake_metadata_lake.ducklake_data_file", "SELECT * FROM __ducklake_metadata_lake.ducklake_table",
+			"WITH x AS (FROM __ducklake_metadata_lake.ducklake_file_column_stats) FROM x",
+			"FROM lake.scan_plan('FROM __ducklake_metadata_lake.ducklake_table')",
+		} {
+			require.ErrorIs(t, a.queryError(t, sql), lake.ErrForbidden, "%s: %s", user, sql)
+		}
+		require.NotContains(t, a.rows(t, "SELECT table_name FROM lake.table_info()"), "orders")
+		require.Contains(t, a.rows(t, "SELECT table_name FROM lake.table_info()"), "open")
+		for _, snapshot := range []string{"5", "6"} {
+			require.Empty(t, a.rows(t, "FROM lake.snapshot_files("+snapshot+")"))
+		}
+		require.NotEmpty(t, a.rows(t, "FROM lake.list_files('open')"))
+		require.NotEmpty(t, a.rows(t, "EXPLAIN SELECT * FROM open"))
+		require.Equal(t, []string{"0"}, a.rows(t, "SELECT count(changes) + count(author) + count(commit_message) FROM lake.snapshots()"))
+
+		q, err := a.Plan(t.Context(), a.statement("SELECT * FROM sales.orders"))
+		require.NoError(t, err)
+		require.Equal(t, lake.Unknown, q.Rows)
+		require.Equal(t, lake.Unknown, q.Bytes)
+		require.Empty(t, q.Parts)
+	}
+	root := w.as(t, "root")
+	require.NotEmpty(t, root.rows(t, "FROM lake.row_groups('sales.orders')"))
+	require.NotEmpty(t, root.rows(t, "FROM __ducklake_metadata_lake.ducklake_data_file"))
+	require.NotEqual(t, []string{"0"}, root.rows(t, "SELECT count(changes) FROM lake.snapshots()"))
+	require.NotEmpty(t, w.as(t, "rita").rows(t, "FROM lake.row_groups('sales.orders')"))
+}
+
+func TestWhatIsNotVisibleDoesNotExist(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tom := w.as(t, "tom")
+	require.True(t, tom.table(t, "sales", "orders"))
+	require.False(t, tom.table(t, "secret", "plans"))
+	require.False(t, tom.table(t, "main", "open"))
+	for _, c := range [][2]string{ // of one that exists, and of one that does not
+		{"SELECT * FROM secret.plans", "SELECT * FROM secret.planx"},
+		{"SELECT classified FROM secret.plans", "SELECT classified FROM secret.planx"},
+		{"SELECT * FROM open", "SELECT * FROM opex"},
+		{"DESCRIBE secret.plans", "DESCRIBE secret.planx"},
+		{"SUMMARIZE secret.plans", "SUMMARIZE secret.planx"},
+		{"PIVOT secret.plans ON classified", "PIVOT secret.planx ON classified"},
+		{"FROM lake.list_files('secret.plans')", "FROM lake.list_files('secret.planx')"},
+		{"FROM lake.row_groups('secret.plans')", "FROM lake.row_groups('secret.planx')"},
+		{"SELECT * FROM secret.plans AT (VERSION => 8)", "SELECT * FROM secret.planx AT (VERSION => 8)"},
+		{"FROM lake.scan_plan('FROM secret.plans')", "FROM lake.scan_plan('FROM secret.planx')"},
+	} {
+		there, not := tom.queryError(t, c[0]), tom.queryError(t, c[1])
+		require.Equal(t, lake.KindOf(not), lake.KindOf(there), c[0])
+		require.Equal(t, not.Error(), strings.ReplaceAll(strings.ReplaceAll(there.Error(), "plans", "planx"), "open", "opex"), c[0])
+	}
+	for _, c := range [][2]string{
+		{"INSERT INTO secret.plans VALUES ('x')", "INSERT INTO secret.planx VALUES ('x')"},
+		{"DROP TABLE secret.plans", "DROP TABLE secret.planx"},
+		{"COMMENT ON TABLE secret.plans IS 'x'", "COMMENT ON TABLE secret.planx IS 'x'"},
+		{
+			"CALL lake.set_option('parquet_compression', 'zstd', schema => 'secret', table_name => 'plans')",
+			"CALL lake.set_option('parquet_compression', 'zstd', schema => 'secret', table_name => 'planx')",
+		},
+		{"CREATE TABLE secret.plans (i INT)", "CREATE TABLE secret.planx (i INT)"},
+		{"DROP SCHEMA secret", "DROP SCHEMA secrex"},
+		{"COMMENT ON SCHEMA secret IS 'x'", "COMMENT ON SCHEMA secrex IS 'x'"},
+	} {
+		there, not := tom.try(t.Context(), c[0]), tom.try(t.Context(), c[1])
+		require.Error(t, there, c[0])
+		require.Error(t, not, c[1])
+		require.Equal(t, not.Error(), strings.ReplaceAll(strings.ReplaceAll(there.Error(), "plans", "planx"), `"secret"`, `"secrex"`), c[0])
+	}
+	require.NotContains(t, tom.queryError(t, "SELECT * FROM plan").Error(), "plans", "near names")
+}
+
+func TestMetadataShowsWhatIsVisible(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tom, none := w.as(t, "tom"), w.as(t, "none")
+	for _, sql := range []string{
+		"SELECT table_name FROM information_schema.tables", "SELECT column_name FROM information_schema.columns",
+		"SELECT schema_name FROM information_schema.schemata WHERE catalog_name = 'lake'",
+		"SHOW TABLES", "SHOW ALL TABLES", "FROM duckdb_tables()", "FROM duckdb_columns()", "FROM duckdb_schemas()", "FROM duckdb_tables",
+		"SELECT * FROM pg_catalog.pg_class", "FROM pg_tables", "SELECT relname FROM pg_class", "FROM pg_namespace", "FROM pg_attribute", "FROM sqlite_master",
+		"FROM lake.table_info()", "FROM lake.options()", "FROM lake.snapshots()", "FROM lake.snapshot_files(8)",
+		"SELECT (SELECT string_agg(table_name) FROM duckdb_tables())",
+		"SELECT * FROM sales.orders WHERE note IN (SELECT table_name FROM information_schema.tables)",
+		"FROM pragma_show('secret.plans')", "FROM pragma_table_info('secret.plans')", "SHOW TABLES FROM secret",
+		"SELECT error(string_agg(table_name || column_name)) FROM information_schema.columns",
+		"SELECT 1 FROM sales.orders AT (VERSION => (SELECT error(string_agg(table_name)) FROM information_schema.tables))",
+		"SELECT 1 FROM sales.orders AT (VERSION => (SELECT count(*) FROM duckdb_tables() WHERE error(table_name) IS NULL))",
+		"SELECT plan FROM sales.orders", "SELECT plans.classified FROM sales.orders",
+	} {
+		for _, a := range []*actor{tom, none} {
+			out, err := a.query(t.Context(), a.statement(sql))
+			text := strings.Join(out, "\n")
+			if err != nil {
+				text = strings.ReplaceAll(err.Error(), sql, "")
+			}
+			require.NotContains(t, strings.ReplaceAll(text, "secret.plans", ""), "plans", "%s", sql)
+			require.NotContains(t, text, "classified\"", "%s", sql)
+			require.NotContains(t, strings.ReplaceAll(text, "secret.plans", ""), "classified|", "%s", sql)
+		}
+	}
+	require.Equal(t, []string{"orders"}, tom.rows(t, "SELECT table_name FROM information_schema.tables"))
+	require.Equal(t, []string{"orders"}, tom.rows(t, "SELECT table_name FROM duckdb_tables()"))
+	require.Empty(t, none.rows(t, "SELECT table_name FROM information_schema.tables"))
+	require.Len(t, w.as(t, "rita").rows(t, "SELECT table_name FROM information_schema.tables"), 3)
+	require.NotContains(t, tom.rows(t, "SELECT schema_name FROM information_schema.schemata"), "secret")
+	err := tom.try(t.Context(), "INSERT INTO sales.orders VALUES ((SELECT string_agg(table_name) FROM information_schema.tables), 5, 'from metadata')")
+	if err == nil {
+		require.Equal(t, []string{"orders"}, tom.rows(t, "SELECT region FROM sales.orders WHERE note = 'from metadata'"))
+	}
+}
+
+func TestPrivilegesAreAskedOnEveryPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct{ user, sql string }{
+		{"rita", "INSERT INTO open VALUES (9)"},
+		{"rita", "INSERT INTO open SELECT 9"},
+		{"rita", "CREATE TABLE mine (i INT)"},
+		{"rita", "CREATE OR REPLACE TABLE open (i INT)"},
+		{"rita", "CREATE TABLE mine AS SELECT 1 AS i"},
+		{"rita", "CREATE SCHEMA mine"},
+		{"rita", "CREATE OR REPLACE SCHEMA work"},
+		{"rita", "DROP TABLE open"},
+		{"rita", "DROP TABLE IF EXISTS open"},
+		{"rita", "DROP SCHEMA work"},
+		{"rita", "DROP SCHEMA secret CASCADE"},
+		{"rita", "COMMENT ON TABLE open IS 'x'"},
+		{"rita", "COMMENT ON COLUMN open.v IS 'x'"},
+		{"rita", "COMMENT ON SCHEMA work IS 'x'"},
+		{"rita", "CALL lake.set_option('parquet_compression', 'zstd')"},
+		{"rita", "CALL lake.set_option('parquet_compression', 'zstd', table_name => 'open')"},
+		{"rita", "GRANT SELECT ON open TO tom"},
+		{"rita", "REVOKE SELECT ON sales.orders FROM tom"},
+		{"rita", "GRANT admin TO rita"},
+		{"wim", "CALL lake.set_option('parquet_compression', 'zstd')"},
+		{"wim", "GRANT SELECT ON open TO wim"},
+		{"mia", "CREATE OR REPLACE TABLE sales.orders AS SELECT 1"},
+		{"mia", "CREATE SCHEMA other"},
+		{"tom", "DROP TABLE sales.orders"},
+		{"tom", "CREATE OR REPLACE TABLE sales.orders (i INT)"},
+		{"ian", "CREATE TABLE work2 AS SELECT * FROM sales.orders"},
+		{"ian", "INSERT INTO sales.orders SELECT * FROM sales.orders"},
+		{"ian", "INSERT INTO sales.orders VALUES ('x', (SELECT max(amount) FROM sales.orders), 'x')"},
+	} {
+		require.ErrorIs(t, w.as(t, c.user).try(t.Context(), c.sql), lake.ErrForbidden, "%s: %s", c.user, c.sql)
+	}
+	ian := w.as(t, "ian")
+	ian.exec(t, "INSERT INTO sales.orders VALUES ('EU', 3, 'seen')")
+	require.ErrorIs(t, ian.queryError(t, "FROM sales.orders"), lake.ErrForbidden, "visible, and not permitted")
+	for _, sql := range []string{
+		"SELECT count(*) FROM sales.orders", "SUMMARIZE sales.orders", "EXPLAIN FROM sales.orders",
+		"FROM lake.row_groups('sales.orders')", "FROM lake.list_files('sales.orders')", "FROM lake.scan_plan('FROM sales.orders')",
+	} {
+		require.ErrorIs(t, ian.queryError(t, sql), lake.ErrForbidden, sql)
+	}
+	wim := w.as(t, "wim")
+	for _, sql := range []string{
+		"CREATE SCHEMA temporary_work", "CREATE TABLE temporary_work.t AS SELECT 1 AS i", "CREATE OR REPLACE TABLE temporary_work.t AS SELECT 2 AS i",
+		"INSERT INTO temporary_work.t VALUES (3)", "COMMENT ON TABLE temporary_work.t IS 'x'",
+		"CALL lake.set_option('parquet_compression', 'zstd', schema => 'temporary_work', table_name => 't')", "DROP SCHEMA temporary_work CASCADE",
+	} {
+		wim.exec(t, sql)
+	}
+}
+
+func TestIngestAsksForPrivileges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.as(t, "root").exec(t, "CREATE TABLE work.numbers (i BIGINT, s VARCHAR)")
+	for _, c := range []struct {
+		user string
+		in   session.Ingest
+		want error
+	}{
+		{"rita", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsAppend}, lake.ErrForbidden},
+		{"rita", session.Ingest{Table: "other", Schema: "work", IfMissing: session.MissingCreate}, lake.ErrForbidden},
+		{"rita", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsReplace}, lake.ErrForbidden},
+		{"mia", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsReplace}, lake.ErrForbidden},
+		{"tom", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsAppend}, lake.ErrNotFound},
+		{"mia", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsAppend}, nil},
+		{"mia", session.Ingest{Table: "other", Schema: "work", IfMissing: session.MissingCreate}, nil},
+		{"wim", session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsReplace}, nil},
+	} {
+		c.in.Caller = w.as(t, c.user).caller
+		_, err := w.Ingest(t.Context(), c.in, numbers(t, 0, 10, 10))
+		if c.want == nil {
+			require.NoError(t, err, "%s %v", c.user, c.in)
+			continue
+		}
+		require.ErrorIs(t, err, c.want, "%s %v", c.user, c.in)
+	}
+}
+
+func TestRevokeEndsWhatWasPlannedBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, tom := w.as(t, "root"), w.as(t, "tom")
+	before, err := tom.Plan(t.Context(), tom.statement("SELECT amount FROM sales.orders"))
+	require.NoError(t, err)
+	require.Len(t, tom.rows(t, "SELECT amount FROM sales.orders"), 6)
+	root.exec(t, "REVOKE SELECT ON sales.orders FROM tom")
+	_, err = w.Run(t.Context(), before)
+	require.ErrorIs(t, err, lake.ErrForbidden, "a ticket from before")
+	require.ErrorIs(t, tom.queryError(t, "SELECT amount FROM sales.orders"), lake.ErrForbidden, "a plan that is kept")
+	_, err = tom.Describe(t.Context(), tom.statement("SELECT amount FROM sales.orders"))
+	require.ErrorIs(t, err, lake.ErrForbidden)
+	root.exec(t, "GRANT SELECT ON TABLE sales.orders TO tom")
+	require.Len(t, tom.rows(t, "SELECT amount FROM sales.orders"), 6)
+	root.exec(t, "REVOKE ALL ON sales.orders FROM tom")
+	require.ErrorIs(t, tom.queryError(t, "SELECT amount FROM sales.orders"), lake.ErrNotFound)
+	root.exec(t, "GRANT eu TO tom")
+	require.Len(t, tom.rows(t, "SELECT amount FROM sales.orders"), 2)
+}
+
+func TestTicketGivesTheRowsOfWhoRedeemsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, eve := w.as(t, "root"), w.as(t, "eve")
+	q, err := root.Plan(t.Context(), root.statement("SELECT note FROM sales.orders"))
+	require.NoError(t, err)
+	q.Statement.Caller = eve.caller // as with a ticket that another sends
+	rows, err := w.Run(t.Context(), q)
+	require.NoError(t, err)
+	text, err := drainText(rows)
+	require.NoError(t, err)
+	require.Equal(t, []string{"seen", "seen"}, text)
+	require.Len(t, root.rows(t, "SELECT note FROM sales.orders"), 6, "the plans of one are not those of the other")
+	require.Len(t, eve.rows(t, "SELECT note FROM sales.orders"), 2)
+	q.Statement.Caller = w.as(t, "none").caller
+	_, err = w.Run(t.Context(), q)
+	require.ErrorIs(t, err, lake.ErrNotFound)
+	q.Statement.Caller = session.Caller{}
+	_, err = w.Run(t.Context(), q)
+	require.ErrorIs(t, err, lake.ErrNotFound, "a call without identity")
+}
+
+func TestTimeTravelObeysTheRulesOfNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, eve, tom := w.as(t, "root"), w.as(t, "eve"), w.as(t, "tom")
+	head := root.rows(t, "SELECT id FROM lake.current_snapshot()")[0]
+	root.exec(t, "DROP TABLE secret.plans")
+	root.exec(t, "DROP SCHEMA secret")
+	require.Len(t, eve.rows(t, "SELECT note FROM sales.orders AT (VERSION => "+head+")"), 2)
+	require.ErrorIs(t, tom.queryError(t, "FROM secret.plans AT (VERSION => "+head+")"), lake.ErrNotFound)
+	require.Len(t, root.rows(t, "FROM secret.plans AT (VERSION => "+head+")"), 1)
+}
+
+func TestFilterThatDoesNotFitTheTableLetsNothingThrough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, eve := w.as(t, "root"), w.as(t, "eve")
+	root.exec(t, "CREATE OR REPLACE TABLE sales.orders AS SELECT 'hidden' AS note")
+	err := eve.queryError(t, "FROM sales.orders")
+	require.ErrorContains(t, err, "row filter")
+	require.NotContains(t, err.Error(), "hidden")
+}
+
+func TestGrantStatements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, none := w.as(t, "root"), w.as(t, "none")
+	root.exec(t, "GRANT SELECT, INSERT ON sales.orders, open TO none, ian")
+	none.exec(t, "INSERT INTO open VALUES (2)")
+	require.Len(t, none.rows(t, "FROM open"), 3)
+	require.Len(t, w.as(t, "ian").rows(t, "FROM sales.orders"), 6)
+	root.exec(t, "REVOKE INSERT ON open FROM none")
+	require.ErrorIs(t, none.try(t.Context(), "INSERT INTO open VALUES (2)"), lake.ErrForbidden)
+	root.exec(t, "GRANT SELECT ON ALL TABLES IN SCHEMA secret TO none")
+	require.Len(t, none.rows(t, "FROM secret.plans"), 1)
+	root.exec(t, "GRANT ALL ON LAKE lake TO none")
+	none.exec(t, "CREATE SCHEMA third")
+	root.exec(t, "REVOKE ALL ON LAKE lake FROM none")
+	require.ErrorIs(t, none.queryError(t, "FROM open"), lake.ErrNotFound)
+	root.exec(t, "GRANT reader TO none")
+	require.Len(t, none.rows(t, "FROM open"), 3)
+	for sql, kind := range map[string]error{
+		"GRANT SELECT ON nowhere TO none":        lake.ErrNotFound,
+		"GRANT SELECT ON SCHEMA nowhere TO none": lake.ErrNotFound,
+		"GRANT SELECT ON LAKE other TO none":     lake.ErrNotFound,
+		"GRANT SELECT ON open TO nobody":         lake.ErrNotFound,
+		"GRANT USAGE ON SCHEMA sales TO none":    lake.ErrInvalid,
+		"REVOKE SELECT ON open FROM rita":        lake.ErrNotFound,
+		"GRANT SELECT ON open, nowhere TO wim":   lake.ErrNotFound,
+	} {
+		require.ErrorIs(t, root.try(t.Context(), sql), kind, sql)
+	}
+	root.exec(t, "GRANT SELECT ON secret.plans TO ian")
+	root.exec(t, "DROP TABLE secret.plans")
+	root.exec(t, "REVOKE SELECT ON secret.plans FROM ian") // a grant on what is gone
+}
+
+func TestGrantWithoutUsersSaysHow(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	_, err := b.Execute(t.Context(), session.Statement{SQL: "GRANT SELECT ON LAKE lake TO x"})
+	require.ErrorIs(t, err, lake.ErrState)
+	require.ErrorContains(t, err, "--auth-file")
+}
+
+func TestRemovedUserIsRefusedAtTheNextCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ghost := &actor{world: w, caller: session.Caller{Identity: &auth.Identity{User: "ghost", Roles: []string{"admin"}, Expires: time.Time{}}}}
+	require.ErrorIs(t, ghost.queryError(t, "FROM sales.orders"), lake.ErrNotFound)
+	require.ErrorIs(t, ghost.try(t.Context(), "GRANT admin TO none"), lake.ErrForbidden)
+}

@@ -1,0 +1,466 @@
+package session
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/flightlake/flightlake/cache"
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+)
+
+// firstAddedFile is the id of the first file that an overlay adds: above all that
+// a catalog gives out, so that the files of a table ascend.
+const firstAddedFile lake.FileID = 1 << 62
+
+// overlay is what a transaction, or a session with temporary tables, adds to a
+// state. It is immutable: a change makes another one, so that a savepoint, a
+// running reader and a ticket each hold the one that they saw.
+//
+// Schemas, tables and partitionings that it adds have negative ids, which the
+// catalog replaces by its own when they are committed.
+type overlay struct {
+	snapshot lake.SnapshotID // from which what it adds is live
+	base     *lake.State     // without the overlay
+	state    *lake.State     // with it
+	// files are those that were added, by table, ascending by ID. A table to which
+	// an append without rows added none has an empty entry.
+	files map[lake.TableID][]*lake.DataFile
+	// created holds the operations that made the new tables, without files.
+	created map[lake.TableID]catalog.CreateTable
+	// settings are operations SetComment and SetOption, each thing at most once.
+	settings []catalog.Operation
+	appends  []tokenOfAppend
+	lastID   int64 // of what was added; it goes down
+	lastFile lake.FileID
+}
+
+// tokenOfAppend is an append with a token.
+type tokenOfAppend struct {
+	token string
+	table lake.TableID
+	rows  int64
+}
+
+// newOverlay returns an overlay that changes nothing. The ids of what is added
+// to it lie below lastID, which is not above 0.
+func newOverlay(base *lake.State, snapshot lake.SnapshotID, lastID int64) *overlay {
+	return &overlay{snapshot: snapshot, base: base, state: base, lastID: lastID, lastFile: firstAddedFile - 1}
+}
+
+// apply returns the overlay with the operations of c applied, in order, and what
+// a catalog would say of them; the snapshot of the result is the overlay's.
+//
+// Errors: those of catalog.Catalog.Commit but KindIndeterminate.
+func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
+	for _, a := range o.appends {
+		if c.Token != "" && a.token == c.Token {
+			return o, catalog.Result{Snapshot: lake.Snapshot{ID: o.snapshot}, Rows: a.rows, Replayed: true}, nil
+		}
+	}
+	next := *o
+	next.files, next.created = maps.Clone(o.files), maps.Clone(o.created)
+	if next.files == nil {
+		next.files, next.created = map[lake.TableID][]*lake.DataFile{}, map[lake.TableID]catalog.CreateTable{}
+	}
+	state := *o.state
+	state.Schemas = slices.Clone(state.Schemas)
+	for i := range state.Schemas {
+		state.Schemas[i].Tables = slices.Clone(state.Schemas[i].Tables)
+	}
+	next.state = &state
+	result := catalog.Result{Snapshot: lake.Snapshot{ID: o.snapshot}}
+	for _, op := range c.Operations {
+		table, rows, err := next.do(op)
+		if err != nil {
+			return o, catalog.Result{}, err
+		}
+		result.Tables = append(result.Tables, table)
+		result.Rows += rows
+		if c.Token != "" && table != 0 {
+			next.appends = append(slices.Clip(next.appends), tokenOfAppend{token: c.Token, table: table, rows: result.Rows})
+		}
+	}
+	return &next, result, nil
+}
+
+// do applies one operation to an overlay that is not shared yet. It returns the
+// table that the operation is about, 0 if none, and the rows that it adds.
+func (o *overlay) do(op catalog.Operation) (lake.TableID, int64, error) {
+	switch op := op.(type) {
+	case catalog.CreateSchema:
+		return 0, 0, o.createSchema(op)
+	case catalog.DropSchema:
+		return 0, 0, o.dropSchema(op)
+	case catalog.CreateTable:
+		return o.createTable(op)
+	case catalog.DropTable:
+		return 0, 0, o.dropTable(op)
+	case catalog.AddFiles:
+		rows, err := o.addFiles(op)
+		return op.Table, rows, err
+	case catalog.SetComment:
+		return 0, 0, o.setComment(op)
+	case catalog.SetOption:
+		return 0, 0, o.setOption(op)
+	}
+	return 0, 0, lake.Errorf(lake.KindUnsupported, "operation %T is not known", op)
+}
+
+func (o *overlay) nextID() int64 {
+	o.lastID--
+	return o.lastID
+}
+
+func (o *overlay) createSchema(op catalog.CreateSchema) error {
+	if op.Name == "" {
+		return lake.Errorf(lake.KindInvalid, "a schema needs a name")
+	}
+	if existing, ok := o.state.Schema(op.Name); ok {
+		return lake.Errorf(lake.KindExists, "schema %q exists", existing.Name)
+	}
+	if op.Path == "" {
+		op.Path = catalog.SchemaPath(op.Name, uuid.NewString())
+	}
+	o.state.Schemas = append(o.state.Schemas, lake.Schema{ID: lake.SchemaID(o.nextID()), Name: op.Name, Path: op.Path})
+	slices.SortFunc(o.state.Schemas, func(a, b lake.Schema) int { return cmp.Compare(a.Name, b.Name) })
+	return nil
+}
+
+func (o *overlay) dropSchema(op catalog.DropSchema) error {
+	schema, ok := o.state.Schema(op.Name)
+	if !ok {
+		return lake.SchemaNotFound(o.state, op.Name)
+	}
+	if len(schema.Tables)+len(schema.Views) > 0 {
+		return lake.Errorf(lake.KindState, "schema %q has %d tables and %d views", schema.Name, len(schema.Tables), len(schema.Views))
+	}
+	id, name := schema.ID, schema.Name
+	o.state.Schemas = slices.DeleteFunc(o.state.Schemas, func(s lake.Schema) bool { return s.ID == id })
+	o.forget(name, "")
+	return nil
+}
+
+func (o *overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, error) {
+	schema, ok := o.state.Schema(op.Schema)
+	if !ok {
+		return 0, 0, lake.SchemaNotFound(o.state, op.Schema)
+	}
+	if op.Name == "" {
+		return 0, 0, lake.Errorf(lake.KindInvalid, "a table needs a name")
+	}
+	if len(op.Columns) == 0 {
+		return 0, 0, lake.Errorf(lake.KindInvalid, "table %q needs at least one column", op.Name)
+	}
+	if t, exists := o.state.Table(schema.Name, op.Name); exists {
+		return 0, 0, lake.Errorf(lake.KindExists, "table %q.%q exists", schema.Name, t.Name)
+	}
+	for i := range schema.Views {
+		if strings.EqualFold(schema.Views[i].Name, op.Name) {
+			return 0, 0, lake.Errorf(lake.KindExists, "view %q.%q exists", schema.Name, schema.Views[i].Name)
+		}
+	}
+	t := lake.Table{
+		ID: lake.TableID(o.nextID()), UUID: uuid.Nil.String(), SchemaID: schema.ID, Schema: schema.Name, Name: op.Name,
+		Path: op.Path, Comment: op.Comment, Columns: cloneColumns(op.Columns), Options: maps.Clone(op.Options),
+		Begin: o.snapshot, PrimaryKey: op.PrimaryKey, ForeignKeys: op.ForeignKeys,
+	}
+	if err := t.ResolveKeys(o.state); err != nil {
+		return 0, 0, err
+	}
+	if op.Partition != nil && len(op.Partition.Fields) > 0 {
+		t.Partition = &lake.PartitionSpec{ID: lake.PartitionID(o.nextID()), Fields: op.Partition.Fields}
+	}
+	schema.Tables = append(schema.Tables, t)
+	slices.SortFunc(schema.Tables, func(a, b lake.Table) int { return cmp.Compare(a.Name, b.Name) })
+	rows := o.addTo(&t, op.Files)
+	op.Files = nil
+	o.created[t.ID] = op
+	return t.ID, rows, nil
+}
+
+// find returns a table of the state by its id.
+//
+// Errors: KindConflict if it was dropped; KindNotFound if it never was.
+func (o *overlay) find(id lake.TableID) (*lake.Table, error) {
+	if t, ok := tableByID(o.state, id); ok {
+		return t, nil
+	}
+	if t, ok := tableByID(o.base, id); ok {
+		return nil, lake.Errorf(lake.KindConflict, "table %s.%s was dropped by the same transaction", t.Schema, t.Name)
+	}
+	if id < 0 {
+		return nil, lake.Errorf(lake.KindConflict, "the table was dropped by the same transaction")
+	}
+	return nil, lake.Errorf(lake.KindNotFound, "no table has the id %d", id)
+}
+
+func tableByID(state *lake.State, id lake.TableID) (*lake.Table, bool) {
+	for i := range state.Schemas {
+		tables := state.Schemas[i].Tables
+		for j := range tables {
+			if tables[j].ID == id {
+				return &tables[j], true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (o *overlay) dropTable(op catalog.DropTable) error {
+	t, err := o.find(op.ID)
+	if err != nil {
+		return err
+	}
+	if op.Begin != 0 && op.Begin != t.Begin {
+		return lake.Errorf(lake.KindConflict, "table %s.%s was changed by snapshot %d", t.Schema, t.Name, t.Begin)
+	}
+	name := *t
+	schema, _ := o.state.Schema(name.Schema)
+	schema.Tables = slices.DeleteFunc(schema.Tables, func(t lake.Table) bool { return t.ID == op.ID })
+	delete(o.files, op.ID)
+	delete(o.created, op.ID)
+	o.forget(name.Schema, name.Name)
+	return nil
+}
+
+func (o *overlay) addFiles(op catalog.AddFiles) (int64, error) {
+	t, err := o.find(op.Table)
+	if err != nil {
+		return 0, err
+	}
+	if t.Begin != op.Begin {
+		return 0, lake.Errorf(lake.KindConflict, "table %s.%s was changed by snapshot %d", t.Schema, t.Name, t.Begin)
+	}
+	return o.addTo(t, op.Files), nil
+}
+
+// addTo adds files to a table and returns their rows.
+func (o *overlay) addTo(t *lake.Table, files []lake.DataFile) int64 {
+	added := slices.Clip(o.files[t.ID])
+	if added == nil {
+		added = []*lake.DataFile{}
+	}
+	var rows int64
+	for i := range files {
+		f := files[i]
+		o.lastFile++
+		f.ID, f.Table, f.Begin = o.lastFile, t.ID, o.snapshot
+		if t.Partition != nil && len(f.PartitionValues) > 0 {
+			f.PartitionID = t.Partition.ID
+		}
+		added = append(added, &f)
+		rows += f.Rows
+	}
+	o.files[t.ID] = added
+	return rows
+}
+
+func (o *overlay) setComment(op catalog.SetComment) error {
+	schema, t, err := o.locate(op.Schema, op.Table)
+	if err != nil {
+		return err
+	}
+	switch {
+	case t == nil:
+		schema.Comment = op.Text
+	case op.Column == 0:
+		t.Comment = op.Text
+	default:
+		t.Columns = cloneColumns(t.Columns)
+		column, ok := t.Field(op.Column)
+		if !ok {
+			return lake.Errorf(lake.KindNotFound, "table %s.%s has no column %d", t.Schema, t.Name, op.Column)
+		}
+		column.Comment = op.Text
+	}
+	o.set(op, func(other catalog.Operation) bool {
+		c, ok := other.(catalog.SetComment)
+		return ok && strings.EqualFold(c.Schema, op.Schema) && strings.EqualFold(c.Table, op.Table) && c.Column == op.Column
+	})
+	return nil
+}
+
+func (o *overlay) setOption(op catalog.SetOption) error {
+	if op.Schema == "" {
+		o.state.Options = maps.Clone(o.state.Options)
+		if o.state.Options == nil {
+			o.state.Options = map[string]string{}
+		}
+		o.state.Options[op.Name] = op.Value
+	} else {
+		schema, t, err := o.locate(op.Schema, op.Table)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			return lake.Errorf(lake.KindUnsupported, "option %q of schema %q: options are set for the lake or for a table",
+				op.Name, schema.Name)
+		}
+		t.Options = maps.Clone(t.Options)
+		if t.Options == nil {
+			t.Options = map[string]string{}
+		}
+		t.Options[op.Name] = op.Value
+	}
+	o.set(op, func(other catalog.Operation) bool {
+		c, ok := other.(catalog.SetOption)
+		return ok && strings.EqualFold(c.Schema, op.Schema) && strings.EqualFold(c.Table, op.Table) && c.Name == op.Name
+	})
+	return nil
+}
+
+// set records a setting in the place of the one that it overrides.
+func (o *overlay) set(op catalog.Operation, same func(catalog.Operation) bool) {
+	o.settings = append(slices.DeleteFunc(slices.Clone(o.settings), same), op)
+}
+
+// forget removes the settings of a table or schema that is dropped.
+func (o *overlay) forget(schema, table string) {
+	o.settings = slices.DeleteFunc(slices.Clone(o.settings), func(op catalog.Operation) bool {
+		var s, t string
+		switch op := op.(type) {
+		case catalog.SetComment:
+			s, t = op.Schema, op.Table
+		case catalog.SetOption:
+			s, t = op.Schema, op.Table
+		}
+		return s != "" && strings.EqualFold(s, schema) && strings.EqualFold(t, table)
+	})
+}
+
+// locate finds a schema of the state and, unless table is empty, its table.
+func (o *overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error) {
+	sc, ok := o.state.Schema(schema)
+	if !ok {
+		return nil, nil, lake.SchemaNotFound(o.state, schema)
+	}
+	if table == "" {
+		return sc, nil, nil
+	}
+	t, ok := o.state.Table(schema, table)
+	if !ok {
+		return nil, nil, lake.TableNotFound(o.state, schema, table)
+	}
+	return sc, t, nil
+}
+
+func cloneColumns(columns []lake.Column) []lake.Column {
+	out := slices.Clone(columns)
+	for i := range out {
+		out[i].Children = cloneColumns(out[i].Children)
+	}
+	return out
+}
+
+// version returns the files of a table: those of base, which is nil for a table
+// that the overlay made, and those that were added.
+func (o *overlay) version(table *lake.Table, base *cache.TableVersion) *cache.TableVersion {
+	added := o.files[table.ID]
+	if base != nil && len(added) == 0 {
+		return base
+	}
+	v := &cache.TableVersion{Table: table.ID, Snapshot: o.snapshot, Files: added}
+	if base != nil {
+		v.Files = slices.Concat(base.Files, added)
+		v.Inlined, v.Partitions = base.Inlined, base.Partitions
+	}
+	if table.Partition == nil {
+		return v
+	}
+	i, found := slices.BinarySearchFunc(v.Partitions, table.Partition.ID, func(p lake.PartitionSpec, id lake.PartitionID) int {
+		return cmp.Compare(p.ID, id)
+	})
+	if !found {
+		v.Partitions = slices.Insert(slices.Clone(v.Partitions), i, *table.Partition)
+	}
+	return v
+}
+
+// paths returns the keys of the files that were added.
+func (o *overlay) paths() map[string]bool {
+	out := map[string]bool{}
+	if o != nil {
+		for _, files := range o.files {
+			for _, f := range files {
+				out[f.Path] = true
+			}
+		}
+	}
+	return out
+}
+
+// operations returns the net effect, in an order in which names are free before
+// they are taken, with the tokens of the appends in it.
+func (o *overlay) operations() ([]catalog.Operation, []catalog.AppendToken) {
+	out := o.drops()
+	positions := map[lake.TableID]int{}
+	for i := range o.state.Schemas {
+		if s := &o.state.Schemas[i]; s.ID < 0 {
+			out = append(out, catalog.CreateSchema{Name: s.Name, Path: s.Path})
+		}
+	}
+	ids := slices.Sorted(maps.Keys(o.created))
+	for _, id := range slices.Backward(ids) { // from the first that was made to the last
+		create := o.created[id]
+		create.Files = unassigned(o.files[id])
+		positions[id] = len(out)
+		out = append(out, create)
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.files)) {
+		if id < 0 {
+			continue
+		}
+		t, _ := tableByID(o.state, id)
+		positions[id] = len(out)
+		out = append(out, catalog.AddFiles{Table: id, Begin: t.Begin, Files: unassigned(o.files[id])})
+	}
+	out = append(out, o.settings...)
+	var tokens []catalog.AppendToken
+	for _, a := range o.appends {
+		token := catalog.AppendToken{Token: a.token, Rows: a.rows}
+		if at, ok := positions[a.table]; ok {
+			token.Operations = []int{at}
+		}
+		tokens = append(tokens, token)
+	}
+	return out, tokens
+}
+
+// drops returns the operations that drop what the base has and the state has not.
+func (o *overlay) drops() []catalog.Operation {
+	schemas, tables := map[lake.SchemaID]bool{}, map[lake.TableID]bool{}
+	for i := range o.state.Schemas {
+		schemas[o.state.Schemas[i].ID] = true
+		for j := range o.state.Schemas[i].Tables {
+			tables[o.state.Schemas[i].Tables[j].ID] = true
+		}
+	}
+	var out, last []catalog.Operation
+	for i := range o.base.Schemas {
+		s := &o.base.Schemas[i]
+		for j := range s.Tables {
+			if t := &s.Tables[j]; !tables[t.ID] {
+				out = append(out, catalog.DropTable{ID: t.ID, Begin: t.Begin})
+			}
+		}
+		if !schemas[s.ID] {
+			last = append(last, catalog.DropSchema{Name: s.Name})
+		}
+	}
+	return append(out, last...)
+}
+
+// unassigned returns files without what the catalog assigns.
+func unassigned(files []*lake.DataFile) []lake.DataFile {
+	out := make([]lake.DataFile, len(files))
+	for i, f := range files {
+		out[i] = *f
+		out[i].ID, out[i].Table, out[i].Begin, out[i].PartitionID = 0, 0, 0, max(0, f.PartitionID)
+	}
+	return out
+}
