@@ -21,13 +21,17 @@ type ForeignKey struct {
 // With a nil state other tables are not looked at, and foreign keys to them are complete.
 //
 // Errors: KindNotFound for a column or table; KindInvalid for a key that repeats
-// a column or whose sides differ in length.
+// a column or whose sides differ in length, and for a primary key of a type that
+// DuckDB takes for none.
 func (t *Table) ResolveKeys(state *State) (err error) {
 	if t.PrimaryKey, err = t.resolveColumns(t.PrimaryKey, "primary key"); err != nil {
 		return err
 	}
 	for _, name := range t.PrimaryKey {
 		c, _ := t.Column(name)
+		if c.Type.Nested() || c.Type.ID == TypeInterval || c.Type.ID == TypeVariant {
+			return Errorf(KindInvalid, "primary key: column %q of type %s cannot be in a key", c.Name, c.SQLType())
+		}
 		c.Nullable = false
 	}
 	t.ForeignKeys = append([]ForeignKey(nil), t.ForeignKeys...)

@@ -62,6 +62,25 @@ func TestResolveKeys(t *testing.T) {
 	}
 }
 
+func TestPrimaryKeysAreOfTypesThatDuckDBTakes(t *testing.T) {
+	t.Parallel()
+	for id := lake.TypeBoolean; id <= lake.TypeMap; id++ {
+		typ := lake.Type{ID: id, Precision: 10, Scale: 2}
+		table := lake.Table{Schema: "s", Name: "t", Columns: []lake.Column{{Name: "a", Type: typ}}, PrimaryKey: []string{"a"}}
+		if typ.Nested() {
+			table.Columns[0].Children = make([]lake.Column, 2)
+		}
+		err := table.ResolveKeys(nil)
+		switch id {
+		case lake.TypeInterval, lake.TypeVariant, lake.TypeList, lake.TypeStruct, lake.TypeMap:
+			require.ErrorIs(t, err, lake.ErrInvalid, typ)
+			require.ErrorContains(t, err, `column "a"`)
+		default:
+			require.NoError(t, err, typ)
+		}
+	}
+}
+
 func TestForeignKeysHoldWhileTheOtherSideExists(t *testing.T) {
 	t.Parallel()
 	child := keyed("s", "child", "p")
