@@ -1,18 +1,15 @@
 // Package config reads flightlake's settings: a TOML file, then environment
-// variables (FLIGHTLAKE_ and the setting's name in capitals), then flags, each
-// overriding the one before. Settings are plain values; components are built
-// from them in cmd/flightlake.
+// variables (FLIGHTLAKE_ and the setting's name in capitals), then flags (the
+// setting's name with dashes), each overriding the one before. Settings are plain
+// values; components are built from them in cmd/flightlake.
 //
 // It opens nothing but the configuration file.
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
+	"math"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -24,55 +21,86 @@ import (
 // EnvPrefix begins the name of every environment variable that is read.
 const EnvPrefix = "FLIGHTLAKE_"
 
-// Settings are all settings of `flightlake serve`. The zero value of a field
-// means its default, which Default holds.
-type Settings struct {
-	// Lake is the folder that holds the lake; mem: keeps the objects in memory (for tests).
-	Lake string `toml:"lake"`
-	// Catalog is the URL of the catalog database: duckdb:PATH. Empty means
-	// duckdb:<lake>/catalog.ducklake, or duckdb:./catalog.ducklake if the lake is not a folder.
-	Catalog string `toml:"catalog"`
-	// Listen is HOST:PORT of the Flight SQL service; port 0 picks a free one.
-	Listen string `toml:"listen"`
-	// HTTP is HOST:PORT of health checks and metrics; empty turns them off.
-	HTTP string `toml:"http"`
-	// TLSCert, TLSKey and TLSClientCA are PEM files. TLS is on if the first two are set.
-	TLSCert     string `toml:"tls_cert"`
-	TLSKey      string `toml:"tls_key"`
-	TLSClientCA string `toml:"tls_client_ca"`
-	// EngineMemoryBytes bounds what DuckDB may allocate; beyond it spills to
-	// disk. Default 512 MiB.
-	EngineMemoryBytes int64 `toml:"engine_memory_bytes"`
-	// EngineThreads is the number of DuckDB's threads. Default: one per processor.
-	EngineThreads int `toml:"engine_threads"`
-	// CacheBytes bounds the metadata cache: table versions, zone maps, footers. Default 128 MiB.
-	CacheBytes int64 `toml:"cache_bytes"`
-	// MessageBytesMax bounds one received gRPC message. Default 256 MiB.
-	MessageBytesMax int `toml:"message_bytes_max"`
-	// DrainTimeout bounds how long a shutdown waits for running calls. Default 30 s.
-	DrainTimeout time.Duration `toml:"drain_timeout"`
-	// LogLevel is debug, info, warn or error. Default info.
-	LogLevel string `toml:"log_level"`
-}
+// Bytes is a number of bytes. As text it may have a unit: 512MiB, 1GB.
+type Bytes int64
 
-// Default returns the settings of an embedded server.
-func Default() Settings {
-	return Settings{
-		Lake:              "./lake",
-		Listen:            "127.0.0.1:32010",
-		HTTP:              "127.0.0.1:32080",
-		EngineMemoryBytes: 512 << 20,
-		CacheBytes:        128 << 20,
-		MessageBytesMax:   256 << 20,
-		DrainTimeout:      30 * time.Second,
-		LogLevel:          "info",
+// UnmarshalText reads a number of bytes.
+func (b *Bytes) UnmarshalText(text []byte) error {
+	s := strings.TrimSpace(string(text))
+	at := strings.LastIndexAny(s, "0123456789") + 1
+	n, err := strconv.ParseInt(s[:at], 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is not a number of bytes such as 1048576 or 512MiB", s)
 	}
+	factor, ok := map[string]int64{
+		"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	}[strings.ToLower(strings.TrimSpace(s[at:]))]
+	if !ok {
+		return fmt.Errorf("%q: the unit is none of B, KB, MB, GB, TB, KiB, MiB, GiB, TiB", s)
+	}
+	if n > math.MaxInt64/factor || n < math.MinInt64/factor {
+		return fmt.Errorf("%q is too large", s)
+	}
+	*b = Bytes(n * factor)
+	return nil
 }
 
-// Load returns the defaults overridden by the file (if path is not empty) and
-// then by the environment, which lookup reads; os.LookupEnv in production.
-// Errors name the file or variable at fault.
-func Load(path string, lookup func(string) (string, bool)) (Settings, error) {
+// String writes the number with the largest binary unit that leaves no rest.
+func (b Bytes) String() string {
+	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if size := Bytes(1) << (40 - 10*i); b != 0 && b%size == 0 {
+			return strconv.FormatInt(int64(b/size), 10) + unit
+		}
+	}
+	return strconv.FormatInt(int64(b), 10)
+}
+
+// Setting describes one setting.
+type Setting struct {
+	Name    string // as in the file
+	Help    string
+	Default string // as text; empty for none
+}
+
+// Env returns the name of its environment variable.
+func (s Setting) Env() string { return EnvPrefix + strings.ToUpper(s.Name) }
+
+// Flag returns the name of its flag.
+func (s Setting) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
+
+// All returns all settings in the order of Settings.
+func All() []Setting {
+	d := Default()
+	v := reflect.ValueOf(d)
+	out := make([]Setting, v.NumField())
+	for i := range out {
+		f := v.Type().Field(i)
+		out[i] = Setting{Name: f.Tag.Get("toml"), Help: f.Tag.Get("help")}
+		if !v.Field(i).IsZero() {
+			out[i].Default = text(v.Field(i))
+		}
+	}
+	return out
+}
+
+// text writes a value as Load reads it. Durations leave out units that are zero.
+func text(v reflect.Value) string {
+	s := fmt.Sprint(v.Interface())
+	if _, ok := v.Interface().(time.Duration); ok {
+		if strings.HasSuffix(s, "m0s") {
+			s = strings.TrimSuffix(s, "0s")
+		}
+		if strings.HasSuffix(s, "h0m") {
+			s = strings.TrimSuffix(s, "0m")
+		}
+	}
+	return s
+}
+
+// Load returns the defaults overridden by the file (if path is not empty), then by
+// the environment, which lookup reads (os.LookupEnv in production), and then by
+// flags, by the name of the setting. Errors name the file, variable or flag at fault.
+func Load(path string, lookup func(string) (string, bool), flags map[string]string) (Settings, error) {
 	s := Default()
 	if path != "" {
 		meta, err := toml.DecodeFile(path, &s)
@@ -84,129 +112,39 @@ func Load(path string, lookup func(string) (string, bool)) (Settings, error) {
 		}
 	}
 	v := reflect.ValueOf(&s).Elem()
-	for i := range v.NumField() {
-		name := EnvPrefix + strings.ToUpper(v.Type().Field(i).Tag.Get("toml"))
-		text, ok := lookup(name)
-		if !ok {
-			continue
+	for i, setting := range All() {
+		if text, ok := lookup(setting.Env()); ok {
+			if err := setField(v.Field(i), text); err != nil {
+				return Settings{}, fmt.Errorf("environment variable %s: %w", setting.Env(), err)
+			}
 		}
-		if err := setField(v.Field(i), text); err != nil {
-			return Settings{}, fmt.Errorf("environment variable %s: %w", name, err)
+		if text, ok := flags[setting.Name]; ok {
+			if err := setField(v.Field(i), text); err != nil {
+				return Settings{}, fmt.Errorf("flag --%s: %w", setting.Flag(), err)
+			}
 		}
 	}
 	return s, nil
 }
 
 func setField(f reflect.Value, text string) error {
-	switch f.Interface().(type) {
-	case string:
-		f.SetString(text)
-	case time.Duration:
+	switch p := f.Addr().Interface().(type) {
+	case *string:
+		*p = text
+	case *Bytes:
+		return p.UnmarshalText([]byte(text))
+	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q is not a duration such as 30s, 10m or 24h", text)
 		}
-		f.SetInt(int64(d))
+		*p = d
 	default:
-		n, err := strconv.ParseInt(text, 10, 64)
+		n, err := strconv.Atoi(text)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q is not a number", text)
 		}
-		f.SetInt(n)
-	}
-	return nil
-}
-
-// MemoryLake is the Lake that keeps objects in memory.
-const MemoryLake = "mem:"
-
-// CatalogPath returns the path of the catalog's DuckDB file.
-func (s *Settings) CatalogPath() string {
-	if path, ok := strings.CutPrefix(s.Catalog, "duckdb:"); ok {
-		return path
-	}
-	if s.Lake == MemoryLake {
-		return "./catalog.ducklake"
-	}
-	return filepath.Join(s.Lake, "catalog.ducklake")
-}
-
-// Validate reports all faults at once.
-func (s *Settings) Validate() error {
-	return errors.Join(
-		s.validateLake(),
-		s.validateCatalog(),
-		validateAddress("listen", s.Listen),
-		s.validateHTTP(),
-		s.validateTLS(),
-		s.validateAnonymous(),
-		positive("engine_memory_bytes", s.EngineMemoryBytes),
-		positive("cache_bytes", s.CacheBytes),
-		positive("message_bytes_max", int64(s.MessageBytesMax)),
-		positive("drain_timeout", int64(s.DrainTimeout)),
-	)
-}
-
-func positive(name string, n int64) error {
-	if n <= 0 {
-		return fmt.Errorf("%s is %d: it must be greater than 0", name, n)
-	}
-	return nil
-}
-
-func (s *Settings) validateLake() error {
-	if s.Lake == "" {
-		return errors.New("lake is empty: give a folder")
-	}
-	if u, err := url.Parse(s.Lake); err == nil && u.Scheme != "" && len(u.Scheme) > 1 && s.Lake != MemoryLake {
-		return fmt.Errorf("lake %q: store %q is not supported yet; give a folder", s.Lake, u.Scheme)
-	}
-	return nil
-}
-
-func (s *Settings) validateCatalog() error {
-	if s.Catalog == "" || strings.HasPrefix(s.Catalog, "duckdb:") {
-		return nil
-	}
-	scheme, _, _ := strings.Cut(s.Catalog, ":")
-	return fmt.Errorf("catalog: database %q is not supported yet; give duckdb:PATH", scheme)
-}
-
-func validateAddress(name, address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return fmt.Errorf("%s %q is not HOST:PORT: %w", name, address, err)
-	}
-	return nil
-}
-
-func (s *Settings) validateHTTP() error {
-	if s.HTTP == "" {
-		return nil
-	}
-	return validateAddress("http", s.HTTP)
-}
-
-func (s *Settings) validateTLS() error {
-	if (s.TLSCert == "") != (s.TLSKey == "") {
-		return errors.New("tls_cert and tls_key must be given together")
-	}
-	if s.TLSClientCA != "" && s.TLSCert == "" {
-		return errors.New("tls_client_ca needs tls_cert and tls_key")
-	}
-	return nil
-}
-
-// validateAnonymous keeps a server without authentication on loopback.
-func (s *Settings) validateAnonymous() error {
-	for name, address := range map[string]string{"listen": s.Listen, "http": s.HTTP} {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil || address == "" {
-			continue
-		}
-		if ip := net.ParseIP(host); host == "localhost" || (ip != nil && ip.IsLoopback()) {
-			continue
-		}
-		return fmt.Errorf("%s %q is not a loopback address: anonymous access is allowed on loopback only", name, address)
+		f.SetInt(int64(n))
 	}
 	return nil
 }

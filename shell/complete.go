@@ -269,4 +269,3 @@ func readReference(c *sqltext.Cursor) (reference, bool) {
 	}
 	return ref, true
 }
-

@@ -75,7 +75,20 @@ func failure(err error) error {
 	case codes.Unavailable, codes.Unauthenticated, codes.PermissionDenied:
 		exit = ExitConnect
 	}
-	return &Failure{Exit: exit, Kind: kindOf(err), Message: grpcStatus(err).Message()}
+	return &Failure{Exit: exit, Kind: kindOf(err), Message: connectionText(grpcStatus(err))}
+}
+
+// connectionText returns a status's message, without gRPC's wording around what is
+// wrong with a connection.
+func connectionText(st *status.Status) string {
+	message := st.Message()
+	if st.Code() != codes.Unavailable {
+		return message
+	}
+	if _, cause, ok := strings.Cut(message, `connection error: desc = "`); ok {
+		message = "cannot connect: " + strings.TrimPrefix(strings.TrimSuffix(cause, `"`), "transport: ")
+	}
+	return message
 }
 
 // reason returns what a server says about a cancellation, if it says anything of

@@ -68,8 +68,7 @@ func appendJSONScalar(out []byte, a arrow.Array, i int) ([]byte, bool) {
 		return appendJSONFloat(out, float64(a.Value(i)), 32), true
 	case *array.Float64:
 		return appendJSONFloat(out, a.Value(i), 64), true
-	case *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64,
-		*array.Decimal32, *array.Decimal64, *array.Decimal128, *array.Decimal256:
+	case *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64:
 		return append(out, a.ValueStr(i)...), true
 	case array.StringLike:
 		return appendJSONString(out, a.Value(i)), true
@@ -92,7 +91,8 @@ func appendJSONScalar(out []byte, a arrow.Array, i int) ([]byte, bool) {
 		v := a.Value(i)
 		return appendJSONString(out, isoInterval(v.Months, v.Days, v.Nanoseconds, 1e9)), true
 	}
-	return out, false
+	text, ok := decimalText(a, i)
+	return append(out, text...), ok
 }
 
 // isoInterval writes an interval as an ISO 8601 duration such as P1M2DT3.5S; n

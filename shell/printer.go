@@ -198,11 +198,27 @@ func (p *parquetPrinter) Begin(schema *arrow.Schema) (err error) {
 	props := parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithAllocator(memory.DefaultAllocator))
 	arrowProps := pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(memory.DefaultAllocator))
-	p.f, err = pqarrow.NewFileWriter(schema, writerOnly{p.w}, props, arrowProps)
+	p.f, err = pqarrow.NewFileWriter(withoutProtocol(schema), writerOnly{p.w}, props, arrowProps)
 	if err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}
 	return nil
+}
+
+// withoutProtocol leaves out what the protocol says of columns, which means nothing
+// in a file.
+func withoutProtocol(schema *arrow.Schema) *arrow.Schema {
+	fields := schema.Fields()
+	for i, f := range fields {
+		keep := map[string]string{}
+		for k, v := range f.Metadata.ToMap() {
+			if !strings.HasPrefix(k, "ARROW:FLIGHT:SQL:") {
+				keep[k] = v
+			}
+		}
+		fields[i].Metadata = arrow.MetadataFrom(keep)
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // Write puts the rows of many batches into one row group.

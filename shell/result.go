@@ -203,4 +203,3 @@ func (c *Client) gather(ctx context.Context, info *flight.FlightInfo, visit func
 		visit(batch)
 	}
 }
-

@@ -116,6 +116,9 @@ func (r *Runner) write(sql string, result *Result, began time.Time, stop func())
 	}
 	rows, more, err := r.copyRows(printer, result)
 	stop()
+	if err != nil && rows == 0 {
+		return err // not even the names of columns are written
+	}
 	if endErr := printer.End(); err == nil && endErr != nil {
 		err = outputFailure(endErr)
 	}

@@ -124,7 +124,7 @@ func (t *Terminal) editor(ctx context.Context) *readline.Shell {
 		for i, c := range found {
 			values[i] = readline.Completion{Value: c.Text, Display: c.Text, Tag: c.Kind + "s"}
 		}
-		completions := readline.CompleteRaw(values).NoSpace('.')
+		completions := readline.CompleteRaw(values)
 		completions.PREFIX = prefix
 		return completions
 	}

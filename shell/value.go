@@ -77,8 +77,27 @@ func scalar(a arrow.Array, i int) (string, bool) {
 	case *extensions.UUIDArray:
 		return a.Value(i).String(), true
 	case *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32,
-		*array.Uint64, *array.Decimal32, *array.Decimal64, *array.Decimal128, *array.Decimal256:
+		*array.Uint64:
 		return a.ValueStr(i), true
+	}
+	return decimalText(a, i)
+}
+
+// decimalText writes a decimal with all digits of its scale.
+func decimalText(a arrow.Array, i int) (string, bool) {
+	t, ok := a.DataType().(arrow.DecimalType)
+	if !ok {
+		return "", false
+	}
+	switch a := a.(type) {
+	case *array.Decimal32:
+		return a.Value(i).ToString(t.GetScale()), true
+	case *array.Decimal64:
+		return a.Value(i).ToString(t.GetScale()), true
+	case *array.Decimal128:
+		return a.Value(i).ToString(t.GetScale()), true
+	case *array.Decimal256:
+		return a.Value(i).ToString(t.GetScale()), true
 	}
 	return "", false
 }
@@ -285,4 +304,3 @@ func intervalText(months, days int32, nanos int64) string {
 	}
 	return strings.Join(parts, " ")
 }
-

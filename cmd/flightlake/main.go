@@ -29,7 +29,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), sqlCommand())
+	root.AddCommand(serveCommand(), sqlCommand(), certCommand(), passwdCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		var done *reported
 		if !errors.As(err, &done) {

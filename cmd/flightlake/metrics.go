@@ -7,6 +7,11 @@ import (
 	"github.com/flightlake/flightlake/session"
 )
 
+// registerMetrics shows the counters of the service.
+func registerMetrics(registry *prometheus.Registry, service *session.Service) {
+	registerCacheMetrics(registry, service)
+}
+
 // registerCacheMetrics shows the counters of the metadata cache, labelled by
 // what is cached.
 func registerCacheMetrics(registry *prometheus.Registry, service *session.Service) {

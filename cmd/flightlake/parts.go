@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	catalogduckdb "github.com/flightlake/flightlake/catalog/duckdb"
 	"github.com/flightlake/flightlake/config"
@@ -23,16 +25,22 @@ import (
 	"github.com/flightlake/flightlake/objstore/local"
 	"github.com/flightlake/flightlake/objstore/mem"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/workload"
 )
 
 // dataFolder holds the lake's objects, beside the catalog and never around it.
 const dataFolder = "data"
 
+// keyBytes is the length of the key of tickets and tokens: 256 bits.
+const keyBytes = 32
+
 // parts are the components of a running server.
 type parts struct {
 	service *session.Service
 	catalog catalog.Catalog
-	closers []func() error // in the order of opening
+	users   *auth.Authenticator // nil: authentication is off
+	key     []byte              // seals tickets and tokens
+	closers []func() error      // in the order of opening
 }
 
 // Close closes the parts in the reverse order of opening.
@@ -80,13 +88,23 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		return nil, err
 	}
 	p.closers = append(p.closers, func() error { executor.Close(); return nil })
-	p.service, err = session.New(session.Components{
+	if p.key, err = sealKey(settings.KeyPath()); err != nil {
+		return nil, err
+	}
+	components := session.Components{
 		Catalog: p.catalog, Bucket: store, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log,
-	}, session.Options{CacheBytes: settings.CacheBytes})
+	}
+	if settings.AuthFile != "" {
+		p.users, components.Policy, err = auth.Load(settings.AuthFile, auth.Options{Clock: clock.System{}, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.service, err = session.New(components, sessionOptions(settings))
 	if err != nil {
 		return nil, err
 	}
-	registerCacheMetrics(registry, p.service)
+	registerMetrics(registry, p.service)
 	return p, p.service.Recover(ctx)
 }
 
@@ -107,8 +125,64 @@ func openBucket(settings config.Settings) (objstore.Bucket, string, error) {
 	return store, path + string(filepath.Separator), nil
 }
 
+// sealKey reads the key of tickets and tokens, or makes it, so that both outlive the
+// server. With an empty path it is of this process only.
+func sealKey(path string) ([]byte, error) {
+	key := make([]byte, keyBytes)
+	_, _ = rand.Read(key) // never fails: crypto/rand aborts the program instead
+	if path == "" {
+		return key, nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return readSealKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key_file: %w", err)
+	}
+	_, err = f.Write(key)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		// A file that is only begun would keep the next start from making one.
+		return nil, errors.Join(fmt.Errorf("key_file: %w", err), os.Remove(path))
+	}
+	return key, nil
+}
+
+// readSealKey refuses a key that others could know.
+func readSealKey(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("key_file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("key_file: others may read %s, who could then make tickets and tokens: chmod 600 it", path)
+	}
+	key, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("key_file: %w", err)
+	}
+	if len(key) != keyBytes {
+		return nil, fmt.Errorf("key_file: %s has %d bytes instead of %d: remove it, and a new one is made", path, len(key), keyBytes)
+	}
+	return key, nil
+}
+
+func sessionOptions(settings config.Settings) session.Options {
+	return session.Options{
+		CacheBytes:             int64(settings.CacheBytes),
+		TransactionIdleTimeout: settings.TransactionIdleTimeout,
+		StatementTimeout:       settings.StatementTimeout,
+		SessionsMax:            settings.SessionsMax,
+		SessionIdleTimeout:     settings.SessionIdleTimeout,
+		Workload: workload.Options{
+			RunningMax: settings.StatementsMax, QueuedMax: settings.StatementQueueMax, QueueTimeout: settings.StatementQueueTimeout,
+			MemoryBytesMax: int64(settings.StatementMemoryBytes), MemoryTotalMax: int64(settings.StatementsMemoryBytes),
+		},
+	}
+}
+
 func executorOptions(settings config.Settings, dataPath string) engine.Options {
-	o := engine.Options{MemoryLimitBytes: settings.EngineMemoryBytes, Threads: settings.EngineThreads}
+	o := engine.Options{MemoryLimitBytes: int64(settings.EngineMemoryBytes), Threads: settings.EngineThreads}
 	if settings.Lake != config.MemoryLake {
 		o.AllowedDirs = []string{dataPath}
 		o.TempDir = filepath.Join(filepath.Dir(settings.CatalogPath()), ".spill")
@@ -116,29 +190,43 @@ func executorOptions(settings config.Settings, dataPath string) engine.Options {
 	return o
 }
 
-func flightOptions(settings config.Settings, log *slog.Logger) (flightsvc.Options, error) {
+func flightOptions(settings config.Settings, p *parts, log *slog.Logger) (flightsvc.Options, error) {
 	o := flightsvc.Options{
-		Logger: log, Version: version, MaxRecvBytes: settings.MessageBytesMax, DrainTimeout: settings.DrainTimeout,
+		Logger: log, Version: version, Clock: clock.System{}, Key: p.key,
+		MaxRecvBytes: int(settings.MessageBytesMax), WindowBytes: int32(settings.WindowBytes), //nolint:gosec // Validate keeps it below 2 GiB
+		DrainTimeout:   settings.DrainTimeout,
+		TicketLifetime: settings.TicketLifetime, TokenLifetime: settings.TokenLifetime,
+		SessionLinger: settings.SessionLinger, TransactionTimeout: settings.TransactionIdleTimeout,
+		ConcurrentStreamsMax: uint32(settings.ConnectionStreamsMax), ConnectionIdle: settings.ConnectionIdleTimeout, //nolint:gosec // as above
 	}
+	if p.users != nil {
+		o.Auth = p.users
+	}
+	var err error
+	o.TLS, err = tlsConfig(settings)
+	return o, err
+}
+
+// tlsConfig returns nil if TLS is off.
+func tlsConfig(settings config.Settings) (*tls.Config, error) {
 	if settings.TLSCert == "" {
-		return o, nil
+		return nil, nil //nolint:nilnil // nil is how the server is told
 	}
 	pair, err := tls.LoadX509KeyPair(settings.TLSCert, settings.TLSKey)
 	if err != nil {
-		return o, fmt.Errorf("load TLS certificate: %w", err)
+		return nil, fmt.Errorf("load TLS certificate: %w", err)
 	}
-	o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	if settings.TLSClientCA == "" {
-		return o, nil
+		return c, nil
 	}
-	pem, err := os.ReadFile(settings.TLSClientCA)
+	c.ClientCAs, err = readAuthorities(settings.TLSClientCA)
 	if err != nil {
-		return o, fmt.Errorf("load authority of client certificates: %w", err)
+		return nil, fmt.Errorf("tls_client_ca: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return o, fmt.Errorf("load authority of client certificates: %s holds no PEM certificate", settings.TLSClientCA)
+	c.ClientAuth = tls.VerifyClientCertIfGiven
+	if settings.ClientCertRequired() {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	o.TLS.ClientCAs, o.TLS.ClientAuth = pool, tls.RequireAndVerifyClientCert
-	return o, nil
+	return c, nil
 }

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
-	"strings"
+	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -16,44 +17,34 @@ import (
 	"github.com/flightlake/flightlake/config"
 	"github.com/flightlake/flightlake/flightsvc"
 	"github.com/flightlake/flightlake/httpsvc"
+	"github.com/flightlake/flightlake/internal/certs"
 )
 
-// serveCommand runs the server until the context ends.
+// serveCommand runs the server until the context ends. Every setting is a flag.
 func serveCommand() *cobra.Command {
-	var path string
-	var flags config.Settings
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a lake over Arrow Flight SQL",
-		Args:  cobra.NoArgs,
+		Long: `Serve a lake over Arrow Flight SQL. Settings come from the file given by --config, from
+environment variables (FLIGHTLAKE_LISTEN for --listen) and from flags; later ones override earlier.`,
+		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	d := config.Default()
-	f.StringVar(&path, "config", "", "TOML file with settings")
-	f.StringVar(&flags.Lake, "lake", d.Lake, "folder that holds the lake")
-	f.StringVar(&flags.Catalog, "catalog", "", "catalog database, duckdb:PATH (default <lake>/catalog.ducklake)")
-	f.StringVar(&flags.Listen, "listen", d.Listen, "HOST:PORT of Flight SQL; port 0 picks a free one")
-	f.StringVar(&flags.HTTP, "http", d.HTTP, `HOST:PORT of health checks and metrics; "" turns them off`)
-	f.StringVar(&flags.TLSCert, "tls-cert", "", "PEM file with the server's certificate")
-	f.StringVar(&flags.TLSKey, "tls-key", "", "PEM file with the certificate's key")
-	f.StringVar(&flags.TLSClientCA, "tls-client-ca", "", "PEM file with the authority of client certificates, which are then required")
+	f.SortFlags = false
+	path := f.String("config", "", "TOML file with settings, in which --tls-cert is called tls_cert")
+	for _, s := range config.All() {
+		f.String(s.Flag(), s.Default, s.Help)
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings, err := config.Load(path, config.Environment)
+		given := map[string]string{}
+		for _, s := range config.All() {
+			if flag := f.Lookup(s.Flag()); flag.Changed {
+				given[s.Name] = flag.Value.String()
+			}
+		}
+		settings, err := config.Load(*path, config.Environment, given)
 		if err != nil {
 			return err
-		}
-		for name, override := range map[string]func(){
-			"lake":          func() { settings.Lake = flags.Lake },
-			"catalog":       func() { settings.Catalog = flags.Catalog },
-			"listen":        func() { settings.Listen = flags.Listen },
-			"http":          func() { settings.HTTP = flags.HTTP },
-			"tls-cert":      func() { settings.TLSCert = flags.TLSCert },
-			"tls-key":       func() { settings.TLSKey = flags.TLSKey },
-			"tls-client-ca": func() { settings.TLSClientCA = flags.TLSClientCA },
-		} {
-			if cmd.Flags().Changed(name) {
-				override()
-			}
 		}
 		if err := settings.Validate(); err != nil {
 			return err
@@ -84,9 +75,13 @@ func serve(ctx context.Context, settings config.Settings, out io.Writer) (err er
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	options, err := flightOptions(settings, log)
+	options, err := flightOptions(settings, parts, log)
 	if err != nil {
 		return err
+	}
+	if settings.AuthFile != "" && settings.TLSCert == "" && !config.Loopback(listener.Addr().String()) {
+		log.WarnContext(ctx, "passwords and data travel without encryption: give tls_cert and tls_key, which flightlake cert makes",
+			"listen", settings.Listen)
 	}
 	server := flightsvc.New(parts.service, options)
 	g, ctx := errgroup.WithContext(ctx)
@@ -114,17 +109,34 @@ func newLogger(level string) (*slog.Logger, error) {
 
 // announce prints the ready line and the strings with which clients connect.
 func announce(out io.Writer, address string, settings config.Settings) {
-	scheme, encryption := "grpc", "false"
-	// Polars finds its driver by the scheme, which means TLS unless it says otherwise.
-	polars := "flightsql://" + address + "?transport=tcp"
-	if settings.TLSCert != "" {
-		scheme, encryption, polars = "grpc+tls", "true", "flightsql://"+address
+	c := connection{address: address, tls: settings.TLSCert != "", login: settings.AuthFile != ""}
+	if c.tls {
+		c.authority = authorityOf(settings.TLSCert)
 	}
-	uri := scheme + "://" + address
-	var b strings.Builder
-	fmt.Fprintf(&b, "flightlake ready %s lake=%s\n", uri, settings.Lake)
-	fmt.Fprintf(&b, "  ADBC    adbc_driver_flightsql.dbapi.connect(%q, autocommit=True)\n", uri)
-	fmt.Fprintf(&b, "  JDBC    jdbc:arrow-flight-sql://%s/?useEncryption=%s\n", address, encryption)
-	fmt.Fprintf(&b, "  Polars  polars.read_database_uri(\"SELECT ...\", %q, engine=\"adbc\")\n", polars)
-	_, _ = io.WriteString(out, b.String())
+	if settings.ClientCertRequired() {
+		c.clientCert, c.clientKey = "CLIENT.pem", "CLIENT-key.pem"
+	}
+	_, _ = fmt.Fprintf(out, "flightlake ready %s lake=%s\n%s", c.uri(), settings.Lake, c.strings())
+}
+
+// authorityOf returns the path of what clients must trust: the authority that
+// `flightlake cert` put beside the certificate, or the certificate itself if nobody
+// else signed it. It is empty if clients' systems should know the authority.
+func authorityOf(certPath string) string {
+	path, err := filepath.Abs(certPath)
+	if err != nil {
+		return ""
+	}
+	leaf, err := certs.Read(path)
+	if err != nil {
+		return ""
+	}
+	beside := filepath.Join(filepath.Dir(path), certs.AuthorityFile)
+	if authority, err := certs.Read(beside); err == nil && leaf.CheckSignatureFrom(authority) == nil {
+		return beside
+	}
+	if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+		return path
+	}
+	return ""
 }
