@@ -7,13 +7,12 @@ import (
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/session"
 )
 
 // CancelFlightInfo ends the statement that a FlightInfo came from, whoever's
 // calls work for it. The action CancelQuery comes here too. What cannot be
-// cancelled (metadata, an update that has run, a statement that is not known or
-// another server's) is told as such and is no error.
+// cancelled (metadata, an update that has run, another server's statement) is told
+// as such and is no error.
 //
 // Errors: KindInvalid for no FlightInfo; KindForbidden for the statement of another user.
 func (s *Server) CancelFlightInfo(ctx context.Context, req *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
@@ -27,29 +26,29 @@ func (s *Server) cancel(ctx context.Context, info *flight.FlightInfo) (flight.Ca
 		return status, lake.Errorf(lake.KindInvalid, "the request has no FlightInfo")
 	}
 	c := callOf(ctx)
-	for _, id := range s.statementsOf(info) {
-		detached, err := s.polls.cancel(id, c.identity)
-		if err != nil {
+	for _, v := range s.statementsOf(info) {
+		if v.Purpose == purposePoll {
+			if running, err := s.polls.cancel(v.ID, c.identity); err != nil || !running {
+				return status, err
+			}
+		}
+		// What does not run at this moment is kept from it: its tickets are no good any
+		// more.
+		if _, err := s.backend.Cancel(ctx, c.caller(), v.ID); err != nil {
 			return status, err
 		}
-		known, err := s.backend.Cancel(ctx, c.caller(), id)
-		if err != nil {
-			return status, err
-		}
-		if known || detached {
-			status = flight.CancelStatusCancelled
-		}
+		status = flight.CancelStatusCancelled
 	}
 	return status, nil
 }
 
-// statementsOf returns the ids, each once, of the statements that can run: those
-// of query tickets and of a poll that goes on.
-func (s *Server) statementsOf(info *flight.FlightInfo) []session.StatementID {
-	var out []session.StatementID
+// statementsOf returns the statements, each once, that can run: those of query
+// tickets and of a poll that goes on.
+func (s *Server) statementsOf(info *flight.FlightInfo) []sealed {
+	var out []sealed
 	add := func(v sealed, err error) {
-		if err == nil && !v.expired(s.clock.Now()) && (len(out) == 0 || out[len(out)-1] != v.ID) {
-			out = append(out, v.ID)
+		if err == nil && !v.expired(s.clock.Now()) && (len(out) == 0 || out[len(out)-1].ID != v.ID) {
+			out = append(out, v)
 		}
 	}
 	for _, e := range info.GetEndpoint() {

@@ -28,12 +28,6 @@ func TestCancelBothWays(t *testing.T) {
 	h.plan(session.Query{}, session.Part{}, session.Part{})
 	info, err := h.Execute(t.Context(), "SELECT * FROM t")
 	require.NoError(t, err)
-	require.Equal(t, flight.CancelStatusNotCancellable, h.cancel(t, info), "the backend does not know it")
-	read(t, h.Client, info.GetEndpoint()[0].GetTicket())
-	h.fake.mu.Lock()
-	h.fake.known[h.fake.runs[0].Statement.ID] = true
-	h.fake.mu.Unlock()
-	h.fake.noted()
 	require.Equal(t, flight.CancelStatusCancelled, h.cancel(t, info))
 	require.Equal(t, []string{"cancel"}, h.fake.noted(), "once for all endpoints")
 	old, err := h.CancelQuery(t.Context(), info)

@@ -2,9 +2,15 @@ package flightsvc
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"io"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -359,6 +366,60 @@ func TestCookieOfAnotherUserIsRefused(t *testing.T) {
 	require.Equal(t, "ann", h.fake.lastCaller().Identity.User)
 	err = h.run(with(t, authorizationHeader, basic("ann", "wrong"), cookieHeader, cookie))
 	require.Equal(t, codes.Unauthenticated, status.Code(err), "a cookie does not heal a wrong password")
+}
+
+// certificate returns a certificate of a name, signed by itself, and its pool.
+func certificate(t *testing.T, name string) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
+}
+
+func TestClientCertificateIsAnIdentity(t *testing.T) {
+	t.Parallel()
+	serverCert, serverPool := certificate(t, "localhost")
+	clientCert, clientPool := certificate(t, "eve")
+	h := setup(t, Options{Auth: &users{}, TLS: &tls.Config{
+		Certificates: []tls.Certificate{serverCert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clientPool,
+		MinVersion: tls.VersionTLS12,
+	}})
+	for _, c := range []struct {
+		name         string
+		certificates []tls.Certificate
+		header, user string
+	}{
+		{"certificate", []tls.Certificate{clientCert}, "", "eve"},
+		{"the header goes first", []tls.Certificate{clientCert}, basic("ann", "ann"), "ann"},
+		{"a wrong password is not healed", []tls.Certificate{clientCert}, basic("ann", "x"), ""},
+		{"none", nil, "", ""},
+	} {
+		creds := credentials.NewTLS(&tls.Config{
+			RootCAs: serverPool, ServerName: "localhost", Certificates: c.certificates, MinVersion: tls.VersionTLS12,
+		})
+		client, err := flightsql.NewClient(h.addr, nil, nil, grpc.WithTransportCredentials(creds))
+		require.NoError(t, err)
+		_, err = client.Execute(with(t, authorizationHeader, c.header), "UPDATE t")
+		if c.user == "" {
+			require.Equal(t, codes.Unauthenticated, status.Code(err), c.name)
+		} else {
+			require.NoError(t, err, c.name)
+			require.Equal(t, c.user, h.fake.lastCaller().Identity.User, c.name)
+		}
+		require.NoError(t, client.Close())
+	}
 }
 
 func TestUsersOfOneConnectionHaveTheirOwnSessions(t *testing.T) { // behind a proxy

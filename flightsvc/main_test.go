@@ -85,9 +85,10 @@ func (h *harness) move(t *testing.T, d time.Duration) {
 }
 
 // connect returns another connection to the server.
-func (h *harness) connect(t *testing.T) *flightsql.Client {
+func (h *harness) connect(t *testing.T, opts ...grpc.DialOption) *flightsql.Client {
 	t.Helper()
-	c, err := flightsql.NewClient(h.addr, nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	opts = append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c, err := flightsql.NewClient(h.addr, nil, nil, opts...)
 	require.NoError(t, err)
 	return c
 }

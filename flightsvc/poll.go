@@ -114,15 +114,17 @@ func (s *Server) await(ctx context.Context, p *poll) (*flight.PollInfo, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-p.done:
-		p.header.replay(ctx)
-		if p.err != nil {
-			return nil, p.err
-		}
-		complete := 1.0
-		return &flight.PollInfo{Info: p.info, Progress: &complete}, nil
 	case <-wait.C:
-		return s.unfinished(p)
+		if !p.ended() {
+			return s.unfinished(p)
+		}
 	}
+	p.header.replay(ctx)
+	if p.err != nil {
+		return nil, p.err
+	}
+	complete := 1.0
+	return &flight.PollInfo{Info: p.info, Progress: &complete}, nil
 }
 
 // unfinished describes a statement that goes on. Its FlightInfo has no endpoint
