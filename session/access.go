@@ -8,6 +8,7 @@ import (
 
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
@@ -196,6 +197,16 @@ func readsMirror(a *planner.Analysis) bool {
 	return slices.ContainsFunc(a.Functions, func(name string) bool { // macros over duckdb_views() and its like
 		return strings.HasPrefix(name, "pg_") || name == "format_type"
 	})
+}
+
+// shownTo is what the engine must show to an expression of the client: one that is
+// more than a literal may ask for schemas and tables.
+func (v *view) shownTo(expression string) *engine.Overlay {
+	tokens, err := sqltext.Lex(expression)
+	if v.access.SeesAll() || err == nil && len(tokens) == 1 {
+		return nil
+	}
+	return v.shown()
 }
 
 // grant runs GRANT and REVOKE. They take effect at once, also in a transaction,

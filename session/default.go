@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
@@ -39,7 +40,7 @@ func (s *Service) fixDefaults(ctx context.Context, columns []lake.Column, stream
 // evaluateText returns the value of a constant expression, cast to a type, as
 // text; nil is NULL.
 func (s *Service) evaluateText(ctx context.Context, expression, typ string) (*string, error) {
-	value, err := s.evaluate(ctx, "[CAST(CAST(("+expression+") AS "+typ+") AS VARCHAR)]", "VARCHAR[]")
+	value, err := s.evaluate(ctx, engine.Query{SQL: "[CAST(CAST((" + expression + ") AS " + typ + ") AS VARCHAR)]"}, "VARCHAR[]")
 	if err != nil {
 		return nil, err
 	}

@@ -244,7 +244,7 @@ func (s *Service) travel(ctx context.Context, from *view, clause *planner.At) (*
 	if clause.Timestamp {
 		typ = "TIMESTAMP WITH TIME ZONE"
 	}
-	value, err := s.evaluate(ctx, clause.Expression, typ)
+	value, err := s.evaluate(ctx, engine.Query{SQL: clause.Expression, Overlay: from.shownTo(clause.Expression)}, typ)
 	if err != nil {
 		return nil, fmt.Errorf("AT clause: %w", err)
 	}
@@ -266,10 +266,10 @@ func (s *Service) travel(ctx context.Context, from *view, clause *planner.At) (*
 
 // evaluate returns the value of a constant SQL expression as an array of one
 // row, not NULL, on Go's heap.
-func (s *Service) evaluate(ctx context.Context, expression, typ string) (arrow.Array, error) {
-	reader, err := s.Executor.Query(ctx, engine.Query{
-		SQL: "SELECT CAST((" + expression + ") AS " + typ + ")", Rewritten: true,
-	})
+func (s *Service) evaluate(ctx context.Context, q engine.Query, typ string) (arrow.Array, error) {
+	expression := q.SQL
+	q.SQL, q.Rewritten = "SELECT CAST(("+expression+") AS "+typ+")", true
+	reader, err := s.Executor.Query(ctx, q)
 	if err != nil {
 		return nil, err
 	}
