@@ -13,6 +13,7 @@ import (
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/workload"
 	"github.com/flightlake/flightlake/writer"
 )
 
@@ -52,6 +53,16 @@ func (t *target) creates() bool { return t.table == nil || t.replace }
 // KindInvalid if the stream does not fit the table; KindUnsupported for a type
 // that cannot be held; KindConflict if the table's columns changed meanwhile.
 func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordReader) (Update, error) {
+	ctx, c, err := s.begin(ctx, in.Caller, workload.Info{ID: string(in.ID), SQL: in.text(), Kind: kindIngest})
+	if err != nil {
+		return Update{}, err
+	}
+	defer c.end()
+	up, err := s.ingest(ctx, in, &countedReader{RecordReader: stream, call: c})
+	return up, because(ctx, err)
+}
+
+func (s *Service) ingest(ctx context.Context, in Ingest, stream array.RecordReader) (Update, error) {
 	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
 		return up, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
+	"github.com/flightlake/flightlake/workload"
 )
 
 // Execute runs a statement that changes the lake, once for each row of its
@@ -36,8 +37,21 @@ func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
 		return s.transact(ctx, st.Caller, statements[0].Transaction)
 	case sqltext.KindQuery, sqltext.KindExplain:
 		return Update{}, lake.Errorf(lake.KindInvalid, "the statement is a query and changes nothing; fetch its rows instead")
+	case sqltext.KindUse, sqltext.KindSet, sqltext.KindKill:
+		return Update{}, s.control(ctx, st.Caller, statements)
 	default:
 	}
+	ctx, c, err := s.begin(ctx, st.Caller, workload.Info{ID: string(st.ID), SQL: st.SQL, Kind: kindUpdate})
+	if err != nil {
+		return Update{}, err
+	}
+	defer c.end()
+	up, err := s.executeAll(ctx, st, statements)
+	return up, because(ctx, err)
+}
+
+// executeAll runs a statement once for each row of its parameters.
+func (s *Service) executeAll(ctx context.Context, st Statement, statements []*sqltext.Statement) (Update, error) {
 	v, done, err := s.enter(ctx, st.Caller, st.Scope, entry{pin: true, write: true})
 	if err != nil {
 		return Update{}, err
@@ -68,10 +82,10 @@ func isUpdate(st *sqltext.Statement) (bool, error) {
 	case sqltext.KindCall:
 		return strings.EqualFold(st.Call.Name.Name, "set_option") || strings.EqualFold(st.Call.Name.Name, "ducklake_set_option"), nil
 	case sqltext.KindCreateSchema, sqltext.KindDropSchema, sqltext.KindCreateTable, sqltext.KindDropTable,
-		sqltext.KindInsert, sqltext.KindComment, sqltext.KindTransaction, sqltext.KindGrant:
+		sqltext.KindInsert, sqltext.KindComment, sqltext.KindTransaction, sqltext.KindGrant,
+		sqltext.KindUse, sqltext.KindSet, sqltext.KindKill:
 		return true, nil
-	case sqltext.KindUse, sqltext.KindSet,
-		sqltext.KindKill, sqltext.KindOther:
+	case sqltext.KindOther:
 	}
 	return false, refused(st)
 }
@@ -80,7 +94,7 @@ func isUpdate(st *sqltext.Statement) (bool, error) {
 func refused(st *sqltext.Statement) error {
 	word, _, _ := strings.Cut(st.Name, " ")
 	switch word {
-	case "ATTACH", "DETACH", "COPY", "EXPORT", "IMPORT", "INSTALL", "LOAD", "FORCE", "PRAGMA", "SET", "RESET":
+	case "ATTACH", "DETACH", "COPY", "EXPORT", "IMPORT", "INSTALL", "LOAD", "FORCE", "PRAGMA":
 		return lake.Errorf(lake.KindForbidden, "%s is closed to clients: it reaches the server's own files, network or settings", st.Name)
 	}
 	return lake.Errorf(lake.KindUnsupported, "%s is not supported", st.Name)

@@ -20,6 +20,7 @@ func (s *Service) tableFunction(schema, name string) (rowsetFunc, bool) {
 		"snapshots": s.snapshotRows, "current_snapshot": s.currentSnapshotRows, "table_info": s.tableInfoRows,
 		"options": s.optionRows, "snapshot_files": s.snapshotFileRows, "row_groups": s.rowGroupRows,
 		"scan_plan": s.scanPlanRows, "list_files": s.listFileRows,
+		"statements": s.statementRows, "sessions": s.sessionRows, "settings": s.settingRows,
 	}
 	lower := strings.ToLower(name)
 	if strings.EqualFold(schema, CatalogName) {

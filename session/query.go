@@ -11,6 +11,7 @@ import (
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
+	"github.com/flightlake/flightlake/workload"
 )
 
 // Plan plans a query, with at most one row of parameters, and pins it to what its
@@ -43,10 +44,24 @@ func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
 	if err != nil {
 		return Rows{}, err
 	}
-	p, err := s.planStatement(ctx, q.Statement, v)
+	reader, err := s.run(ctx, q.Statement, v)
 	if err != nil {
 		done()
 		return Rows{}, err
+	}
+	return Rows{Reader: onRelease(reader, done), Snapshot: q.Snapshot}, nil
+}
+
+// run waits for the turn of a query, which it has until its rows are released, and
+// starts it.
+func (s *Service) run(ctx context.Context, st Statement, v *view) (array.RecordReader, error) {
+	p, err := s.planStatement(ctx, st, v)
+	if err != nil {
+		return nil, err
+	}
+	ctx, c, err := s.begin(ctx, st.Caller, workload.Info{ID: string(st.ID), SQL: st.SQL, Kind: kindQuery, Prompt: p.isPrompt()})
+	if err != nil {
+		return nil, err
 	}
 	if v.work != nil {
 		err = v.work.check(p)
@@ -56,10 +71,10 @@ func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
 		reader, err = s.start(ctx, p)
 	}
 	if err != nil {
-		done()
-		return Rows{}, err
+		c.end()
+		return nil, because(ctx, err)
 	}
-	return Rows{Reader: onRelease(reader, done), Snapshot: q.Snapshot}, nil
+	return tracked(ctx, reader, c), nil
 }
 
 // planStatement binds the parameters of a query and plans it.

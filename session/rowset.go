@@ -14,7 +14,7 @@ import (
 )
 
 // rowset is the result of a table function of the lake: rows built in memory.
-// A cell is nil, bool, int64, uint64, string (also for uuid), []byte, time.Time,
+// A cell is nil, bool, int64, uint64, float64, string (also for uuid), []byte, time.Time,
 // or []any: the elements of a list, the fields of a struct, or the
 // alternating keys and values of a map.
 //
@@ -67,6 +67,8 @@ func appendCell(b array.Builder, cell any) {
 		b.Append(cell.(int64))
 	case *array.Uint64Builder:
 		b.Append(cell.(uint64))
+	case *array.Float64Builder:
+		b.Append(cell.(float64))
 	case *array.StringBuilder:
 		b.Append(cell.(string))
 	case *array.BinaryBuilder:

@@ -133,15 +133,24 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// isPrompt reports whether a statement must not wait for a turn: it does little,
-// or frees what others wait for.
-func isPrompt(kind sqltext.Kind) bool {
-	switch kind {
-	case sqltext.KindUse, sqltext.KindSet, sqltext.KindTransaction, sqltext.KindKill, sqltext.KindGrant:
-		return true
-	default:
-		return false
+// control runs statements that are about sessions and other statements. They do
+// little, or free what others wait for, so that they need no turn.
+func (s *Service) control(ctx context.Context, c Caller, statements []*sqltext.Statement) error {
+	for _, st := range statements {
+		var err error
+		switch st.Kind {
+		case sqltext.KindUse:
+			err = s.use(ctx, c, st.Use)
+		case sqltext.KindSet:
+			err = s.setSetting(ctx, c, st.Set)
+		default:
+			err = s.kill(ctx, c, st.Kill)
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // isPrompt reports whether a plan reads no table: with lake.statements() one
@@ -177,7 +186,7 @@ func (r *trackedReader) Next() bool {
 	if r.err != nil || !r.RecordReader.Next() {
 		return false
 	}
-	batch := r.RecordReader.RecordBatch()
+	batch := r.RecordBatch()
 	if r.err = r.call.AddBatch(batch.NumRows(), batchBytes(batch)); r.err != nil {
 		return false
 	}
@@ -219,7 +228,7 @@ func (r *countedReader) Next() bool {
 	if !more {
 		return false
 	}
-	batch := r.RecordReader.RecordBatch()
+	batch := r.RecordBatch()
 	r.err = r.call.AddBatch(batch.NumRows(), batchBytes(batch))
 	return r.err == nil
 }

@@ -133,6 +133,12 @@ func (r *sessions) remove(id SessionID) {
 	delete(r.open, id)
 }
 
+func (r *sessions) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open)
+}
+
 // list returns the open sessions, the oldest first.
 func (r *sessions) list() []*Session {
 	r.mu.Lock()

@@ -62,6 +62,17 @@ func open(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []strin
 
 func openClock(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
 	t.Helper()
+	return openLimited(t, bucket, dataPath, allowed, c, session.Options{})
+}
+
+// setupLimited is setup with limits and a clock of the test's own.
+func setupLimited(t *testing.T, c clock.Clock, o session.Options) *bundle {
+	t.Helper()
+	return openLimited(t, mem.New(mem.Options{}), "", nil, c, o)
+}
+
+func openLimited(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock, o session.Options) *bundle {
+	t.Helper()
 	if dataPath == "" {
 		dataPath = "mem:"
 	}
@@ -79,7 +90,7 @@ func openClock(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []
 	service, err := session.New(session.Components{
 		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor,
 		Clock: c, Log: slog.New(slog.DiscardHandler),
-	}, session.Options{})
+	}, o)
 	require.NoError(t, err)
 	return &bundle{Service: service, catalog: cat, bucket: bucket}
 }

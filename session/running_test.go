@@ -1,0 +1,173 @@
+package session_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/workload"
+)
+
+// endless is a query that nobody waits for.
+const endless = "SELECT * FROM range(1000000000000)"
+
+// drain reads until the rows end.
+func drain(rows session.Rows) {
+	for rows.Reader.Next() {
+	}
+}
+
+// start begins to read a query.
+func (c *client) start(t *testing.T, id session.StatementID, sql string) session.Rows {
+	t.Helper()
+	q, err := c.Plan(t.Context(), session.Statement{ID: id, SQL: sql, Caller: c.caller})
+	require.NoError(t, err)
+	rows, err := c.Run(t.Context(), q)
+	require.NoError(t, err)
+	return rows
+}
+
+func TestAStatementIsListedAndKilled(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	who, other := b.connect(t), b.connect(t)
+	rows := who.start(t, "one", endless)
+	defer rows.Reader.Release()
+	short := other.read("SELECT id FROM lake.sessions() WHERE NOT current")
+	require.Len(t, short, 1)
+	require.NotContains(t, string(who.caller.Session.ID()), short[0])
+	require.Equal(t, []string{"one|" + short[0] + "|anonymous|query|" + endless + "|running|0"},
+		other.read(`SELECT id, session, user, kind, sql, state, rows FROM lake.statements() WHERE id = 'one'`))
+
+	other.do("KILL 'one'")
+	drain(rows)
+	require.EqualError(t, rows.Reader.Err(), "statement one was killed by anonymous")
+	require.ErrorIs(t, rows.Reader.Err(), context.Canceled)
+	q, err := b.Plan(t.Context(), session.Statement{ID: "one", SQL: "SELECT 1"})
+	require.NoError(t, err)
+	_, err = b.Run(t.Context(), q)
+	require.ErrorIs(t, err, context.Canceled)
+
+	_, err = other.try("KILL 'nope'")
+	require.ErrorIs(t, err, lake.ErrNotFound)
+	_, err = other.try("KILL SESSION 'nope'")
+	require.ErrorIs(t, err, lake.ErrNotFound)
+}
+
+func TestKillSessionEndsItAndItsStatements(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	who, other := b.connect(t), b.connect(t)
+	rows := who.start(t, "one", endless)
+	defer rows.Reader.Release()
+	short := other.read("SELECT id FROM lake.sessions() WHERE NOT current")[0]
+	other.do("KILL SESSION '" + short + "'")
+	drain(rows)
+	require.ErrorContains(t, rows.Reader.Err(), "its session was killed by anonymous")
+	_, err := b.Session(who.caller.Session.ID(), nil)
+	require.ErrorIs(t, err, lake.ErrUnauthenticated)
+}
+
+func TestCancelReachesStatementsWithoutSession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	q, err := b.Plan(t.Context(), session.Statement{ID: "one", SQL: endless})
+	require.NoError(t, err)
+	rows, err := b.Run(t.Context(), q)
+	require.NoError(t, err)
+	defer rows.Reader.Release()
+	known, err := b.Cancel(t.Context(), session.Caller{}, "one")
+	require.NoError(t, err)
+	require.True(t, known)
+	drain(rows)
+	require.ErrorIs(t, rows.Reader.Err(), context.Canceled)
+	known, err = b.Cancel(t.Context(), session.Caller{}, "other")
+	require.NoError(t, err)
+	require.False(t, known)
+}
+
+func TestAStatementTimesOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	who := b.connect(t)
+	who.do("SET statement_timeout = '50ms'")
+	rows := who.start(t, "one", endless)
+	defer rows.Reader.Release()
+	drain(rows)
+	require.ErrorIs(t, rows.Reader.Err(), context.DeadlineExceeded)
+	require.EqualError(t, rows.Reader.Err(), "statement one ran longer than its statement_timeout of 50ms")
+	_, err := who.try("CREATE TABLE x AS " + endless)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "statement_timeout of 50ms")
+}
+
+func TestAStatementHoldsItsTurnUntilItsRowsAreReleased(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, clock.System{}, session.Options{Workload: workload.Options{RunningMax: 1, QueueTimeout: time.Millisecond}})
+	b.exec(t, "CREATE TABLE t AS SELECT 1 AS a")
+	who := b.connect(t)
+	rows := who.start(t, "one", "SELECT * FROM t")
+	for _, sql := range []string{"INSERT INTO t VALUES (1)", "CREATE TABLE x (a BIGINT)"} {
+		_, err := who.try(sql)
+		require.ErrorIs(t, err, lake.ErrExhausted, sql)
+	}
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "t"}, numbers(t, 0, 1, 1))
+	require.ErrorIs(t, err, lake.ErrExhausted)
+	again := who.start(t, "one", "SELECT * FROM t") // another endpoint of it
+	who.do("SET application_name = 'x'")
+	require.Equal(t, []string{"one"}, who.read("SELECT id FROM lake.statements() WHERE sql LIKE '% FROM t'"))
+	rows.Reader.Release()
+	again.Reader.Release()
+	who.do("INSERT INTO t VALUES (1)")
+}
+
+func TestEveryWayToEndGivesTheTurnBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t AS SELECT 1 AS a")
+	for _, sql := range []string{"SELECT * FROM nope", "SELECT a FROM t", "SELECT a / 0 FROM t", "SELECT 'x'::INT FROM t"} {
+		_, _ = b.query(t.Context(), session.Statement{SQL: sql})
+	}
+	for _, sql := range []string{"CREATE TABLE t (a INT)", "INSERT INTO t VALUES ('x')", "nonsense", "DROP TABLE t", "SET x = 1"} {
+		_, _ = b.Execute(t.Context(), session.Statement{SQL: sql})
+	}
+	_, err := b.Ingest(t.Context(), session.Ingest{Table: "nope"}, numbers(t, 0, 1, 1))
+	require.Error(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = b.Execute(ctx, session.Statement{SQL: "CREATE SCHEMA s"})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, b.Stats().Workload.Running)
+	require.Zero(t, b.Stats().Workload.Queued)
+}
+
+func TestCloseEndsWhatRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	who := b.connect(t)
+	rows := who.start(t, "one", endless)
+	defer rows.Reader.Release()
+	b.Close(t.Context())
+	drain(rows)
+	require.ErrorIs(t, rows.Reader.Err(), lake.ErrUnavailable)
+	_, err := b.Execute(t.Context(), session.Statement{SQL: "CREATE SCHEMA s"})
+	require.ErrorIs(t, err, lake.ErrUnavailable)
+	_, err = b.Session(who.caller.Session.ID(), nil)
+	require.ErrorIs(t, err, lake.ErrUnauthenticated)
+}
+
+func TestMaintainEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, &manualClock{now: time.Unix(1_700_000_000, 0)}, session.Options{})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		b.Maintain(ctx) // returns when ctx ends, after it has swept some times
+	})
+}
