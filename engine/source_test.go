@@ -25,6 +25,8 @@ type memSource struct {
 	// nextFunc, if set, is called before each batch.
 	nextFunc func(ctx context.Context, n int) error
 
+	rows int64 // what it says; 0 means what it has
+
 	mu         sync.Mutex
 	projection [][]int
 	open       int
@@ -33,7 +35,10 @@ type memSource struct {
 func (s *memSource) Columns() []lake.Column { return s.columns }
 
 func (s *memSource) Rows() int64 {
-	var n int64
+	n := s.rows
+	if n > 0 {
+		return n
+	}
 	for _, b := range s.batches {
 		n += b.NumRows()
 	}
