@@ -101,7 +101,7 @@ func (s *Service) start(ctx context.Context, p *selectPlan) (array.RecordReader,
 		if err != nil {
 			return nil, err
 		}
-		return renamed(reader, p.schema), nil
+		return renamed(coalesced(reader, s.mem), p.schema), nil
 	}
 	reader, err := s.startEngine(ctx, p, p.analysis.Rewrite)
 	if err != nil {

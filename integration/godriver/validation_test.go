@@ -122,14 +122,14 @@ func (q *quirks) DropTable(c adbc.Connection, name string) (err error) {
 
 func (q *quirks) SampleTableSchemaMetadata(table string, dt arrow.DataType) arrow.Metadata {
 	md := map[string]string{
-		fsql.CatalogNameKey: "lake", fsql.SchemaNameKey: "main", fsql.TableNameKey: table,
+		fsql.CatalogNameKey: "lake", fsql.SchemaNameKey: "main", fsql.TableNameKey: table, fsql.ScaleKey: "0",
 		fsql.IsAutoIncrementKey: "0", fsql.IsCaseSensitiveKey: "0", fsql.IsReadOnlyKey: "0", fsql.IsSearchableKey: "1",
 	}
 	switch dt.ID() {
 	case arrow.STRING:
-		md[fsql.TypeNameKey], md[fsql.IsCaseSensitiveKey] = "VARCHAR", "1"
+		md[fsql.TypeNameKey], md[fsql.PrecisionKey], md[fsql.IsCaseSensitiveKey] = "VARCHAR", "2147483647", "1"
 	default:
-		md[fsql.TypeNameKey], md[fsql.PrecisionKey], md[fsql.ScaleKey] = "BIGINT", "19", "0"
+		md[fsql.TypeNameKey], md[fsql.PrecisionKey] = "BIGINT", "19"
 	}
 	return arrow.MetadataFrom(md)
 }
