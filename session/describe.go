@@ -135,7 +135,7 @@ func (s *Service) Describe(ctx context.Context, st Statement) (Description, erro
 	defer done()
 	names, _ := parameterPlaces(statement)
 	if update {
-		params, err := s.updateParams(ctx, v, statement, names)
+		params, err := updateParams(v, statement, names)
 		return Description{Update: true, Params: params}, err
 	}
 	if len(names) == 0 {
@@ -190,7 +190,7 @@ func paramsSchema(st *sqltext.Statement, found []arrow.Field) *arrow.Schema {
 
 // updateParams returns the parameters of an update; those of INSERT ... VALUES
 // have the types of their columns.
-func (s *Service) updateParams(ctx context.Context, v *view, st *sqltext.Statement, names []string) (*arrow.Schema, error) {
+func updateParams(v *view, st *sqltext.Statement, names []string) (*arrow.Schema, error) {
 	fields := make([]arrow.Field, len(names))
 	for i, name := range names {
 		fields[i] = arrow.Field{Name: name, Type: arrow.Null, Nullable: true}

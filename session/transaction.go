@@ -137,6 +137,9 @@ func (r *transactions) remove(t *transaction, how string) bool {
 			delete(r.bySession, t.session)
 		}
 	}
+	if t.sql {
+		return true // no client knows its id
+	}
 	r.tombstones[t.id] = tombstone{identity: t.identity, text: how}
 	r.order = append(r.order, t.id)
 	if len(r.order) > tombstonesMax {

@@ -135,7 +135,8 @@ type modelTransaction struct {
 // machine runs random operations against the service and the model.
 type machine struct {
 	b         *bundle
-	prefix    string // of the schemas of this run
+	t         *testing.T // owns what lives longer than a run
+	prefix    string     // of the schemas of this run
 	committed modelLake
 	open      [2]*modelTransaction // nil: not open
 	lastID    int
@@ -252,7 +253,7 @@ func (m *machine) dropTable(t *rapid.T) {
 	})
 }
 
-func (m *machine) ingest(rt *rapid.T, t *testing.T) {
+func (m *machine) ingest(rt *rapid.T) {
 	schema, name := m.name(rt)
 	first, rows := m.id(), rapid.IntRange(1, 3).Draw(rt, "rows")
 	in := session.Ingest{Schema: schema, Table: name, IfMissing: session.MissingCreate, IfExists: session.ExistsAppend}
@@ -261,7 +262,7 @@ func (m *machine) ingest(rt *rapid.T, t *testing.T) {
 	}
 	run := func(c session.Caller) error {
 		in.Caller = c
-		_, err := m.b.Ingest(rt.Context(), in, numbers(t, first, rows, 2))
+		_, err := m.b.Ingest(rt.Context(), in, numbers(m.t, first, rows, 2))
 		return err
 	}
 	m.change(rt, m.actor(rt), "ingest into "+schema+"."+name, run, func(l modelLake) error {
@@ -405,14 +406,14 @@ func TestTransactionsAgreeWithAModel(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		m := &machine{b: b, prefix: "r" + strconv.Itoa(run), committed: modelLake{}}
+		m := &machine{b: b, t: t, prefix: "r" + strconv.Itoa(run), committed: modelLake{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"create schema": m.createSchema,
 			"drop schema":   m.dropSchema,
 			"create table":  m.createTable,
 			"drop table":    m.dropTable,
-			"ingest":        func(rt *rapid.T) { m.ingest(rt, t) },
-			"append":        func(rt *rapid.T) { m.ingest(rt, t) },
+			"ingest":        m.ingest,
+			"append":        m.ingest,
 			"savepoint":     m.savepoint,
 			"end savepoint": m.endSavepoint,
 			"end":           m.end,
