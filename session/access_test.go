@@ -101,7 +101,7 @@ func newWorld(t *testing.T) *world {
 	for _, sql := range []string{
 		"CREATE SCHEMA sales", "CREATE SCHEMA vault", "CREATE SCHEMA work",
 		"CREATE TABLE sales.orders (region VARCHAR, amount BIGINT, note VARCHAR)",
-		"INSERT INTO sales.orders VALUES ('EU', 1, 'seen'), ('EU', 2, 'seen'), ('US', 777001, 'hidden'), (NULL, 777002, 'hidden')",
+		"INSERT INTO sales.orders VALUES ('EU', 1, 'able'), ('EU', 2, 'able'), ('US', 777001, 'hidden'), (NULL, 777002, 'hidden')",
 		"INSERT INTO sales.orders VALUES ('US', 777003, 'hidden-3'), ('US', 777004, 'hidden-4')",
 		"CREATE TABLE vault.zebras (zstripes VARCHAR)", "INSERT INTO vault.zebras VALUES ('hidden')",
 		"CREATE TABLE main.open (v BIGINT)", "INSERT INTO open VALUES (1), (777001)",
@@ -226,8 +226,8 @@ func attempts() []string {
 		// Errors that hold values.
 		"SELECT " + never + " FROM sales.orders",
 		"SELECT 1 FROM sales.orders WHERE " + never + " IS NOT NULL",
-		"SELECT 1 FROM sales.orders WHERE error(note || amount) IS NULL AND note <> 'seen'",
-		"SELECT CAST(note AS INTEGER) FROM sales.orders WHERE note <> 'seen'",
+		"SELECT 1 FROM sales.orders WHERE error(note || amount) IS NULL AND note <> 'able'",
+		"SELECT CAST(note AS INTEGER) FROM sales.orders WHERE note <> 'able'",
 		"SELECT 1 FROM sales.orders WHERE CASE WHEN amount > 700000 THEN CAST(note || amount AS DATE) > '2000-01-01' ELSE true END",
 		"SELECT 1 FROM sales.orders WHERE CAST(amount AS UTINYINT) >= 0",
 		"SELECT count(*) FROM sales.orders WHERE amount * (9223372036854775807 // 777000) > 0",
@@ -248,7 +248,7 @@ func TestNoQueryGetsAroundARowFilter(t *testing.T) {
 	w := newWorld(t)
 	for _, user := range []string{"eve", "odd"} {
 		a := w.as(t, user)
-		require.Equal(t, []string{"EU|1|seen", "EU|2|seen"}, a.rows(t, "SELECT * FROM sales.orders ORDER BY amount"), user)
+		require.Equal(t, []string{"EU|1|able", "EU|2|able"}, a.rows(t, "SELECT * FROM sales.orders ORDER BY amount"), user)
 		require.Equal(t, []string{"2|3"}, a.rows(t, "SELECT count(*), sum(amount) FROM sales.orders"), user)
 		require.Equal(t, []string{"2"}, a.rows(t, "SELECT count(*) FROM sales.orders"), user)
 		for _, sql := range attempts() {
@@ -265,8 +265,16 @@ func TestNoQueryGetsAroundARowFilter(t *testing.T) {
 			require.NotContains(t, text, "US|", "%s: %s", user, sql)
 		}
 	}
-	require.Len(t, w.as(t, "rita").rows(t, "FROM sales.orders"), 6)
-	require.Len(t, w.as(t, "root").rows(t, "FROM sales.orders"), 6)
+	// The attempts are good ones: most of them show what they are after to who may see it.
+	root, shown := w.as(t, "root"), 0
+	for _, sql := range attempts() {
+		out, err := root.query(t.Context(), root.statement(sql))
+		text := strings.Join(out, "\n") + fmt.Sprint(err)
+		if strings.Contains(text, "hidden") || strings.Contains(text, "777") {
+			shown++
+		}
+	}
+	require.Greater(t, shown, len(attempts())*3/4)
 }
 
 func TestSemiJoinTellsNothingOfHiddenRows(t *testing.T) {
@@ -464,7 +472,7 @@ func TestPrivilegesAreAskedOnEveryPath(t *testing.T) {
 		require.ErrorIs(t, w.as(t, c.user).try(t.Context(), c.sql), lake.ErrForbidden, "%s: %s", c.user, c.sql)
 	}
 	ian := w.as(t, "ian")
-	ian.exec(t, "INSERT INTO sales.orders VALUES ('EU', 3, 'seen')")
+	ian.exec(t, "INSERT INTO sales.orders VALUES ('EU', 3, 'able')")
 	require.ErrorIs(t, ian.queryError(t, "FROM sales.orders"), lake.ErrForbidden, "visible, and not permitted")
 	for _, sql := range []string{
 		"SELECT count(*) FROM sales.orders", "SUMMARIZE sales.orders", "EXPLAIN FROM sales.orders",
@@ -542,7 +550,7 @@ func TestTicketGivesTheRowsOfWhoRedeemsIt(t *testing.T) {
 	require.NoError(t, err)
 	text, err := drainText(rows)
 	require.NoError(t, err)
-	require.Equal(t, []string{"seen", "seen"}, text)
+	require.Equal(t, []string{"able", "able"}, text)
 	require.Len(t, root.rows(t, "SELECT note FROM sales.orders"), 6, "the plans of one are not those of the other")
 	require.Len(t, eve.rows(t, "SELECT note FROM sales.orders"), 2)
 	q.Statement.Caller = w.as(t, "none").caller
