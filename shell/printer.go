@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
@@ -187,8 +188,9 @@ func (p *jsonPrinter) Full() bool { return false }
 
 // parquetPrinter writes one file.
 type parquetPrinter struct {
-	w io.Writer
-	f *pqarrow.FileWriter
+	w      io.Writer
+	f      *pqarrow.FileWriter
+	schema *arrow.Schema
 }
 
 // writerOnly hides Close: the file is its owner's to close.
@@ -198,7 +200,8 @@ func (p *parquetPrinter) Begin(schema *arrow.Schema) (err error) {
 	props := parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithAllocator(memory.DefaultAllocator))
 	arrowProps := pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(memory.DefaultAllocator))
-	p.f, err = pqarrow.NewFileWriter(withoutProtocol(schema), writerOnly{p.w}, props, arrowProps)
+	p.schema = withoutProtocol(schema)
+	p.f, err = pqarrow.NewFileWriter(p.schema, writerOnly{p.w}, props, arrowProps)
 	if err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}
@@ -223,6 +226,8 @@ func withoutProtocol(schema *arrow.Schema) *arrow.Schema {
 
 // Write puts the rows of many batches into one row group.
 func (p *parquetPrinter) Write(batch arrow.RecordBatch) error {
+	batch = array.NewRecordBatch(p.schema, batch.Columns(), batch.NumRows())
+	defer batch.Release()
 	if err := p.f.WriteBuffered(batch); err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}

@@ -70,6 +70,7 @@ func (t *Terminal) Run(ctx context.Context) error {
 func (t *Terminal) run(ctx context.Context, text string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	t.forgetInterrupts()
 	done := make(chan error, 1)
 	go func() { done <- t.Runner.Script(ctx, SplitScript(text), "") }()
 	if changesNames(text) {
@@ -84,6 +85,17 @@ func (t *Terminal) run(ctx context.Context, text string) error {
 			if presses++; presses > 1 {
 				return errQuit // the server stops the statement when the connection ends
 			}
+		}
+	}
+}
+
+// forgetInterrupts drops presses of Ctrl-C from when no statement ran.
+func (t *Terminal) forgetInterrupts() {
+	for {
+		select {
+		case <-t.Interrupts:
+		default:
+			return
 		}
 	}
 }

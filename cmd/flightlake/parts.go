@@ -104,6 +104,10 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 	if err != nil {
 		return nil, err
 	}
+	p.closers = append(p.closers, func() error {
+		p.service.Close(context.WithoutCancel(ctx)) // what is open is rolled back although the server is told to stop
+		return nil
+	})
 	registerMetrics(registry, p.service)
 	return p, p.service.Recover(ctx)
 }

@@ -86,6 +86,10 @@ func serve(ctx context.Context, settings config.Settings, out io.Writer) (err er
 	server := flightsvc.New(parts.service, options)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx, listener) })
+	g.Go(func() error {
+		parts.service.Maintain(ctx)
+		return nil
+	})
 	if settings.HTTP != "" {
 		web, err := lc.Listen(ctx, "tcp", settings.HTTP)
 		if err != nil {

@@ -57,7 +57,12 @@ func sqlCommand() *cobra.Command {
 		Use:   "sql [SQL]",
 		Short: "Run SQL on a Flight SQL server, or open a shell",
 		Long:  sqlHelp,
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("give all statements in one argument, in quotes")
+			}
+			return nil
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.uri, "uri", defaultURI, "server: grpc://HOST:PORT or grpc+tls://HOST:PORT")
