@@ -111,8 +111,14 @@ func TestIdleAndBusyConnections(t *testing.T) {
 	_, err = execute(t.Context(), c, "CREATE TABLE t AS SELECT range AS id, range % 10 AS kind FROM range(100_000)")
 	require.NoError(t, err)
 	require.NoError(t, done())
+	idleAndBusy(t, s) // caches and pools fill
 	before := s.usage(t)
+	idleAndBusy(t, s)
+	s.settles(t, before)
+}
 
+func idleAndBusy(t *testing.T, s *server) {
+	t.Helper()
 	var idle []func() error
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(t.Context())
@@ -157,7 +163,6 @@ func TestIdleAndBusyConnections(t *testing.T) {
 	for _, done := range idle {
 		require.NoError(t, done())
 	}
-	s.settles(t, before)
 }
 
 // TestConnectCycles opens, uses and closes connections, half of them with state
