@@ -45,6 +45,18 @@ func validateArray(arr arrow.Array) error {
 			return errOffsets
 		}
 		return validateArray(a.(array.ListLike).ListValues())
+	case *array.ListView, *array.LargeListView:
+		if !holdsValidity(arr) || a.(array.Validator).ValidateFull() != nil {
+			return errOffsets
+		}
+		return validateArray(a.(array.ListLike).ListValues())
+	case *array.RunEndEncoded:
+		if array.ValidateFull(a.RunEndsArr()) != nil || a.ValidateFull() != nil {
+			return errOffsets
+		}
+		return validateArray(a.Values())
+	case *array.Dictionary:
+		return validateDictionary(a)
 	}
 	if array.ValidateFull(arr) != nil { // its text may hold values
 		return errOffsets
@@ -52,11 +64,32 @@ func validateArray(arr arrow.Array) error {
 	return nil
 }
 
-func validateStruct(a *array.Struct) error {
-	if a.Validate() != nil {
+// validateDictionary checks that the indices that are not NULL are within the
+// dictionary, and its values.
+func validateDictionary(a *array.Dictionary) error {
+	if array.ValidateFull(a.Indices()) != nil {
 		return errOffsets
 	}
-	if b := a.Data().Buffers(); len(b) > 0 && b[0] != nil && int64(b[0].Len())*8 < int64(a.Data().Offset()+a.Len()) {
+	n := a.Dictionary().Len()
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			continue
+		}
+		if at := a.GetValueIndex(i); at < 0 || at >= n {
+			return errOffsets
+		}
+	}
+	return validateArray(a.Dictionary())
+}
+
+// holdsValidity reports whether the bitmap of NULLs, if any, is long enough.
+func holdsValidity(arr arrow.Array) bool {
+	b := arr.Data().Buffers()
+	return len(b) == 0 || b[0] == nil || int64(b[0].Len())*8 >= int64(arr.Data().Offset()+arr.Len())
+}
+
+func validateStruct(a *array.Struct) error {
+	if a.Validate() != nil || !holdsValidity(a) {
 		return errOffsets
 	}
 	for i := range a.NumField() {

@@ -30,6 +30,7 @@ def dictionary(index_type, values=("a", None, "b", "a")):
 
 
 def runs(values, ends):
+    """Values that each go on to the row before an end."""
     return pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
@@ -68,6 +69,21 @@ CASES = {
     ),
     "list view": (listed(pa.list_view(pa.int32())), "INTEGER[]", pa.list_(pa.field("element", pa.int32()))),
     "large list view": (listed(pa.large_list_view(pa.int32())), "INTEGER[]", pa.list_(pa.field("element", pa.int32()))),
+    "list view of null": (
+        listed(pa.list_view(pa.null()), [[None], None]), "INTEGER[]", pa.list_(pa.field("element", pa.int32())),
+    ),
+    "runs of null": (runs(pa.nulls(1), [3]), "INTEGER", pa.int32()),
+    "dictionary of null": (
+        pa.DictionaryArray.from_arrays(pa.array([0, None], pa.int8()), pa.nulls(1)), "INTEGER", pa.int32(),
+    ),
+    "map of null": (
+        pa.array([[("a", None)], None], pa.map_(pa.string(), pa.null())),
+        "MAP(VARCHAR, INTEGER)",
+        pa.map_(pa.string(), pa.field("value", pa.int32())),
+    ),
+    "fixed-size list of null": (
+        listed(pa.list_(pa.null(), 1), [[None], None]), "INTEGER[]", pa.list_(pa.field("element", pa.int32())),
+    ),
     "list of dictionaries": (
         pa.ListArray.from_arrays([0, 2, 4], dictionary(pa.int8())), "VARCHAR[]", pa.list_(pa.field("element", pa.string())),
     ),
