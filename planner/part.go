@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
@@ -15,9 +17,13 @@ type piece struct {
 // Parts divides a native scan into at most partsMax contiguous shares of about
 // the same number of bytes and of bytesMin at least, in the order of the table;
 // together they are the whole scan, however a part of it is pruned when it is run
-// (expr.Scan.Within). It returns nil for what cannot be divided, or is too small.
+// (expr.Scan.Within). It returns nil for what cannot be divided, or is too small,
+// and under a row filter: how many there are would tell about hidden rows.
 func (p *Plan) Parts(bytesMin int64, partsMax int) []lake.Part {
 	if p.Answer != nil || p.Native == nil || p.Analysis.Statement.Kind != sqltext.KindQuery {
+		return nil
+	}
+	if slices.ContainsFunc(p.Reads, func(r Read) bool { return r.RowFilter != "" }) {
 		return nil
 	}
 	s := &p.Native.Scan

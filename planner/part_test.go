@@ -138,3 +138,12 @@ func TestWhatIsNotDivided(t *testing.T) {
 		files[1].ID = 2
 	}
 }
+
+func TestScanUnderARowFilterIsNotDivided(t *testing.T) {
+	t.Parallel()
+	file := lake.DataFile{ID: 1, Rows: 4, Bytes: 100, RowGroups: []lake.RowGroup{{Index: 0, Rows: 2, Bytes: 50}, {Index: 1, Rows: 2, Bytes: 50}}}
+	p := nativePlan([]lake.ScanTask{{File: &file, Rows: 4, Bytes: 100}})
+	require.Len(t, p.Parts(1, 2), 2)
+	p.Reads = []planner.Read{{RowFilter: "region = 'EU'"}}
+	require.Nil(t, p.Parts(1, 2))
+}
