@@ -30,7 +30,7 @@ func TestCancelBothWays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, flight.CancelStatusCancelled, h.cancel(t, info))
 	require.Equal(t, []string{"cancel"}, h.fake.noted(), "once for all endpoints")
-	old, err := h.CancelQuery(t.Context(), info)
+	old, err := h.CancelQuery(t.Context(), info) //nolint:staticcheck // old clients call it
 	require.NoError(t, err)
 	require.Equal(t, flightsql.CancelResultCancelled, old)
 }

@@ -64,8 +64,9 @@ func (s *Server) PollFlightInfo(ctx context.Context, desc *flight.FlightDescript
 	if err != nil {
 		return nil, err
 	}
-	defer func() { s.polls.leave(p, s.clock.Now()) }()
-	return s.await(ctx, p)
+	out, err := s.await(ctx, p)
+	s.polls.leave(p, s.clock.Now())
+	return out, err
 }
 
 // pollFirst starts run beside the call and answers as soon as it is done, or
@@ -162,8 +163,10 @@ type poll struct {
 	info *flight.FlightInfo
 	err  error
 
-	waiting int       // calls that wait for it; guarded by polls.mu
-	polled  time.Time // end of the last call; guarded by polls.mu
+	// All below are guarded by polls.mu.
+	waiting int       // calls that wait for it
+	polled  time.Time // end of the last call
+	told    bool      // a call has brought the outcome
 }
 
 // ended reports whether the statement is done.
@@ -195,10 +198,27 @@ func (l *polls) add(p *poll) error {
 		return lake.Errorf(lake.KindUnavailable, "%w", errPollShutdown)
 	}
 	if len(l.byID) >= l.limit {
+		l.forgetOutcome()
+	}
+	if len(l.byID) >= l.limit {
 		return lake.Errorf(lake.KindExhausted, "%d statements that clients poll for are held already; try again", len(l.byID))
 	}
 	l.byID[p.id] = p
 	return nil
+}
+
+// forgetOutcome drops the outcome that was told the longest ago, if there is one:
+// it is kept only in case it got lost on the way. l.mu is held.
+func (l *polls) forgetOutcome() {
+	var oldest *poll
+	for _, p := range l.byID {
+		if p.told && p.waiting == 0 && (oldest == nil || p.polled.Before(oldest.polled)) {
+			oldest = p
+		}
+	}
+	if oldest != nil {
+		delete(l.byID, oldest.id)
+	}
 }
 
 func (l *polls) remove(p *poll) {
@@ -227,6 +247,7 @@ func (l *polls) leave(p *poll, now time.Time) {
 	defer l.mu.Unlock()
 	p.waiting--
 	p.polled = now
+	p.told = p.told || p.ended()
 }
 
 // cancel ends a statement. It reports false for one that is not known, or has

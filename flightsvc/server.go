@@ -66,8 +66,9 @@ const (
 	// Proxies close connections that are silent for a minute or more.
 	keepaliveIdle    = 30 * time.Second
 	keepaliveTimeout = 20 * time.Second
-	pingIntervalMin  = 5 * time.Second
-	keyBytes         = 32
+	// Clients that ping more often are taken for an attack.
+	pingIntervalMin = time.Second
+	keyBytes        = 32
 
 	// sweepInterval is how often sessions and statements that nobody asks for are
 	// looked for.

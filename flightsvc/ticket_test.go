@@ -1,6 +1,7 @@
 package flightsvc
 
 import (
+	"encoding/base64"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestChangedSealIsInvalid(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	s := sealer{key: []byte("key")}
 	f.Add([]byte{})
-	f.Add([]byte{1, 1, 0, 2, 4, 6})
+	f.Add([]byte{2, 1, 0, 2, 4, 6})
 	f.Add(s.seal(sealed{Purpose: purposePrepared, SQL: "SELECT ?", Schema: "main", Params: []byte{1, 2}, ParamCount: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, err := s.open(b, purposeQuery, purposeUpdate, purposePrepared, purposePoll)
@@ -89,5 +90,39 @@ func FuzzOpen(f *testing.F) {
 		again, err := s.open(s.seal(v), v.Purpose)
 		require.NoError(t, err)
 		require.Equal(t, v.SQL, again.SQL)
+	})
+}
+
+func TestTokenRoundTripAndItsLife(t *testing.T) {
+	t.Parallel()
+	s := sealer{key: []byte("key")}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	want := token{Session: "s", User: "ann", Issued: now, Expires: now.Add(time.Hour)}
+	text := s.sealToken(want)
+	got, err := s.openToken(text, now)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.False(t, got.stale(now.Add(30*time.Minute)))
+	require.True(t, got.stale(now.Add(31*time.Minute)))
+	_, err = s.openToken(text, now.Add(time.Hour))
+	require.ErrorIs(t, err, lake.ErrUnauthenticated)
+	require.NotContains(t, text, ";", "it must fit into a cookie")
+}
+
+func FuzzOpenToken(f *testing.F) {
+	s := sealer{key: []byte("key")}
+	now := time.Unix(1_800_000_000, 0)
+	f.Add("")
+	f.Add(tokenPrefix + "AgUA")
+	f.Add(s.sealToken(token{Session: "s", User: "u", Issued: now, Expires: now.Add(time.Hour)}))
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := s.openToken(text, now)
+		if err != nil {
+			require.ErrorIs(t, err, lake.ErrUnauthenticated)
+		}
+		body := s.sign(append([]byte{sealVersion, byte(purposeSession)}, text...))
+		if _, err = s.openToken(tokenPrefix+base64.RawURLEncoding.EncodeToString(body), now); err != nil {
+			require.ErrorIs(t, err, lake.ErrUnauthenticated)
+		}
 	})
 }
