@@ -36,6 +36,20 @@ def shared(request, tmp_path_factory):
     server.close()
 
 
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """One server over a folder for a whole module; tests use names of their own."""
+    server = harness.Server(tmp_path_factory.mktemp("one") / "lake").start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def name(request):
+    """The test's own name as part of names in the lake."""
+    return "".join(c if c.isalnum() else "_" for c in request.node.name.lower())[-60:].strip("_")
+
+
 @pytest.fixture
 def table(request, shared):
     """A table name of the test's own in the shared server, dropped at the end."""
