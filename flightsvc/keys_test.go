@@ -162,6 +162,40 @@ func (g getSchemas) GetCatalog() *string { return g.Catalog }
 
 func (g getSchemas) GetDBSchemaFilterPattern() *string { return g.DbSchemaFilterPattern }
 
+func TestListingsBeyondAMessageComeInSeveralBatchesTheNamedOneFirst(t *testing.T) {
+	t.Parallel()
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	main := lake.Schema{Name: "main"}
+	for _, name := range []string{"aaaa", "bbbb", "cccc", "x_xx"} {
+		table := tableOf(name, "c")
+		table.Columns[0].Comment = strings.Repeat("x", tablesBatchBytes/2)
+		main.Tables = append(main.Tables, table)
+	}
+	s := New(visible{seen: session.Visible{State: &lake.State{Schemas: []lake.Schema{main}}}}, Options{Allocator: mem})
+	for _, c := range []struct {
+		pattern string
+		want    []string
+	}{
+		{"%", []string{"aaaa", "bbbb", "|", "cccc", "x_xx", "|"}},
+		{"____", []string{"aaaa", "bbbb", "|", "cccc", "x_xx", "|"}},
+		{"x_xx", []string{"x_xx", "|"}},
+		{"none", []string{"|"}},
+	} {
+		_, ch, err := s.DoGetTables(t.Context(), getTables{&pb.CommandGetTables{TableNameFilterPattern: &c.pattern, IncludeSchema: true}})
+		require.NoError(t, err)
+		var got []string
+		for chunk := range ch {
+			for i := range int(chunk.Data.NumRows()) {
+				got = append(got, chunk.Data.Column(2).ValueStr(i))
+			}
+			got = append(got, "|")
+			chunk.Data.Release()
+		}
+		require.Equal(t, c.want, got, c.pattern)
+	}
+}
+
 func TestNoCatalogOfTemporaryTablesWithoutOne(t *testing.T) {
 	t.Parallel()
 	s := New(visible{seen: session.Visible{State: &lake.State{}}}, Options{})

@@ -35,29 +35,62 @@ func tablesSchema(cmd flightsql.GetTables) *arrow.Schema {
 	return schema_ref.Tables
 }
 
+// tablesBatchBytes is how much of names and schemas a batch of a listing holds.
+// Clients refuse messages of more than 16 MiB, which the schemas of some thousand
+// tables exceed.
+const tablesBatchBytes = 4 << 20
+
 // DoGetTables lists the tables and views that pass the filters, in the order of
-// relation.before and in one batch: ADBC's GetTableSchema reads no other.
+// relation.compare. ADBC's GetTableSchema reads the first batch only: a listing
+// is one batch unless it is too large for that, and begins with what was named.
 func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	found := relations(spaces, cmd, currentSchema(ctx))
 	b := array.NewRecordBuilder(s.mem, tablesSchema(cmd))
 	defer b.Release()
-	for _, r := range relations(spaces, cmd, currentSchema(ctx)) {
-		text(b, 0).Append(r.catalog)
-		text(b, 1).Append(r.schema)
-		text(b, 2).Append(r.name)
-		text(b, 3).Append(r.kind)
-		if cmd.GetIncludeSchema() {
-			schema, err := s.relationSchema(ctx, &r)
-			if err != nil {
-				return nil, nil, err
+	var batches []arrow.RecordBatch
+	size := 0
+	for i := range found {
+		n, err := s.appendRelation(ctx, b, &found[i], cmd.GetIncludeSchema())
+		if err != nil {
+			for _, rec := range batches {
+				rec.Release()
 			}
-			b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(schema, s.mem))
+			return nil, nil, err
+		}
+		if size += n; size >= tablesBatchBytes && i+1 < len(found) {
+			batches, size = append(batches, b.NewRecordBatch()), 0
 		}
 	}
-	return chunks(b.NewRecordBatch())
+	batches = append(batches, b.NewRecordBatch())
+	ch := make(chan flight.StreamChunk, len(batches))
+	for _, rec := range batches {
+		ch <- flight.StreamChunk{Data: rec}
+	}
+	close(ch)
+	return b.Schema(), ch, nil
+}
+
+// appendRelation adds a row for r and returns about how many bytes it has.
+func (s *Server) appendRelation(ctx context.Context, b *array.RecordBuilder, r *relation, withSchema bool) (int, error) {
+	size := 0
+	for i, name := range []string{r.catalog, r.schema, r.name, r.kind} {
+		text(b, i).Append(name)
+		size += len(name)
+	}
+	if !withSchema {
+		return size, nil
+	}
+	schema, err := s.relationSchema(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	raw := flight.SerializeSchema(schema, s.mem)
+	b.Field(4).(*array.BinaryBuilder).Append(raw)
+	return size + len(raw), nil
 }
 
 // relation is a table or a view in a listing.

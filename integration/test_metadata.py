@@ -115,6 +115,8 @@ def test_the_schema_of_a_table_though_its_name_is_also_a_pattern(filled):
         assert connection.adbc_get_table_schema("back\\slash").names == ["b"]
         assert connection.adbc_get_table_schema("plain").names == ["i"], "the one that SQL finds"
         assert connection.adbc_get_table_schema("plain", db_schema_filter="other").names == ["wrong"]
+        connection.adbc_current_db_schema = "other"
+        assert connection.adbc_get_table_schema("plain").names == ["wrong"], "now SQL finds this one"
         for missing in ("nosuch", "a__"):
             with pytest.raises(harness.adbc_driver_flightsql.dbapi.Error):
                 connection.adbc_get_table_schema(missing)
