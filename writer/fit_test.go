@@ -95,6 +95,10 @@ func TestLayoutsThatJSONCannotBuild(t *testing.T) {
 	uuids := extensions.NewUUIDBuilder(mem)
 	require.NoError(t, uuids.AppendValueFromString("00000000-0000-0000-0000-000000000001"))
 	sliced := array.NewSlice(runs.NewArray(), 2, 4)
+	nothing := array.NewNull(1)
+	ends := parse(t, arrow.PrimitiveTypes.Int32, `[3]`)
+	indices := parse(t, arrow.PrimitiveTypes.Int8, `[0, null]`)
+	named := array.NewDictionaryArray(&arrow.DictionaryType{IndexType: indices.DataType(), ValueType: arrow.Null}, indices, nothing)
 	for _, c := range []struct {
 		name, to string
 		values   arrow.Array
@@ -104,6 +108,8 @@ func TestLayoutsThatJSONCannotBuild(t *testing.T) {
 		{"duration", "interval", durations.NewArray(), `["\x00\x00\x00\x00\x00\x00\x00\x00\xd0\a\x00\x00"]`},
 		{"views", "varchar", views.NewArray(), `["short" (null) "a text of more than twelve bytes"]`},
 		{"slice of runs", "varchar", sliced, `["x" (null)]`},
+		{"runs of nothing", "int32", array.NewRunEndEncodedArray(ends, nothing, 3, 0), `[(null) (null) (null)]`},
+		{"dictionary of nothing", "int32", named, `[(null) (null)]`},
 		{"uuid as blob", "blob", uuids.NewArray(), `["\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"]`},
 	} {
 		got, err := store(t, c.to, c.values)
