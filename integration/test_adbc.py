@@ -287,7 +287,7 @@ def test_an_unknown_handle_a_closed_one_and_a_forged_ticket(one):
         (endpoint,) = pyarrow.flight.FlightInfo.deserialize(partitions[0]).endpoints
         ticket = endpoint.ticket.ticket
         at = partitions[0].index(ticket)
-        for k in range(0, len(ticket), 7):
+        for k in range(ticket.index(b"TicketStatementQuery"), len(ticket), 5):
             forged = bytearray(partitions[0])
             forged[at + k] ^= 1
             with pytest.raises(adbc_driver_manager.ProgrammingError, match="INVALID_ARGUMENT"):
