@@ -32,21 +32,6 @@ func Literal(a arrow.Array, row int) (string, error) {
 	return literal(a, row, &columns[0])
 }
 
-// LiteralAs returns the value as Literal does, converted to a type that DuckDB
-// inferred for the parameter (Description.Params): what binding the value to a
-// prepared statement does. A type of null leaves the value as it is.
-func LiteralAs(a arrow.Array, row int, want arrow.DataType) (string, error) {
-	text, err := Literal(a, row)
-	if err != nil || want == nil || want.ID() == arrow.NULL || arrow.TypeEqual(want, a.DataType()) {
-		return text, err
-	}
-	columns, err := lake.ColumnsFromArrow(arrow.NewSchema([]arrow.Field{{Name: "parameter", Type: want, Nullable: true}}, nil))
-	if err != nil {
-		return "", err
-	}
-	return castTo(text, &columns[0]), nil
-}
-
 func castTo(text string, c *lake.Column) string { return "CAST(" + text + " AS " + c.SQLType() + ")" }
 
 // castText returns a cast of text, which must not hold a NUL character.
@@ -99,18 +84,24 @@ func floatLiteral(f float64, bits int, c *lake.Column) string {
 	return castText(strconv.FormatFloat(f, 'g', -1, bits), c) // NaN, +Inf and -Inf included
 }
 
-func decimalLiteral(a arrow.Array, row int, c *lake.Column) (text string, ok bool) {
-	var value *big.Int
+// unscaled returns the digits of a decimal; nil for another type.
+func unscaled(a arrow.Array, row int) *big.Int {
 	switch a := a.(type) {
 	case *array.Decimal32:
-		value = big.NewInt(int64(a.Value(row)))
+		return big.NewInt(int64(a.Value(row)))
 	case *array.Decimal64:
-		value = big.NewInt(int64(a.Value(row)))
+		return big.NewInt(int64(a.Value(row)))
 	case *array.Decimal128:
-		value = a.Value(row).BigInt()
+		return a.Value(row).BigInt()
 	case *array.Decimal256:
-		value = a.Value(row).BigInt()
-	default:
+		return a.Value(row).BigInt()
+	}
+	return nil
+}
+
+func decimalLiteral(a arrow.Array, row int, c *lake.Column) (text string, ok bool) {
+	value := unscaled(a, row)
+	if value == nil {
 		return "", false
 	}
 	scale := int(a.DataType().(arrow.DecimalType).GetScale())

@@ -106,10 +106,10 @@ func TestLiteralAsConvertsLikeAPreparedStatement(t *testing.T) {
 	b := array.NewInt64Builder(memory.DefaultAllocator)
 	b.AppendValues([]int64{3}, nil)
 	a := b.NewInt64Array()
-	text, err := engine.LiteralAs(a, 0, arrow.PrimitiveTypes.Int32)
+	text, _, err := engine.LiteralAs(a, 0, arrow.PrimitiveTypes.Int32)
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"00x"}}, mustQuery(t, x, "SELECT lpad('x', "+text+", '0')").rows)
-	text, err = engine.LiteralAs(a, 0, arrow.Null)
+	text, _, err = engine.LiteralAs(a, 0, arrow.Null)
 	require.NoError(t, err)
 	require.Equal(t, "int64", mustQuery(t, x, "SELECT "+text).schema.Field(0).Type.String())
 }

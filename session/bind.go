@@ -1,11 +1,14 @@
 package session
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
@@ -38,11 +41,131 @@ func bindAll(st Statement) ([]string, error) {
 	}
 	texts := make([]string, st.Params.NumRows())
 	for row := range texts {
-		if texts[row], err = bindRow(statement, places, st.Params, row); err != nil {
+		if texts[row], err = bindRow(statement, places, st.Params, row, nil); err != nil {
 			return nil, err
 		}
 	}
 	return texts, nil
+}
+
+// converter converts the values of parameters to the types that a statement wants.
+type converter struct {
+	types  []arrow.DataType // by column
+	checks []castCheck
+}
+
+// castCheck is an SQL condition that is true if a value can be converted.
+type castCheck struct {
+	column int
+	sql    string
+}
+
+// castChecksMax bounds the conditions that one query evaluates.
+const castChecksMax = 1000
+
+// literal returns a value as SQL text of the type wanted.
+func (c *converter) literal(values arrow.RecordBatch, column, row int) (string, error) {
+	if c == nil {
+		return engine.Literal(values.Column(column), row)
+	}
+	text, check, err := engine.LiteralAs(values.Column(column), row, c.types[column])
+	if check != "" {
+		c.checks = append(c.checks, castCheck{column: column, sql: check})
+	}
+	return text, err
+}
+
+// check refuses values that cannot be converted.
+//
+// Errors: KindInvalid, naming the parameter.
+func (c *converter) check(ctx context.Context, s *Service) error {
+	for checks := range slices.Chunk(c.checks, castChecksMax) {
+		items := make([]string, len(checks))
+		for i := range checks {
+			items[i] = checks[i].sql
+		}
+		found, err := s.evaluate(ctx, engine.Query{SQL: "coalesce(list_position([" + strings.Join(items, ", ") + "], false), 0)"}, "BIGINT")
+		if err != nil {
+			return fmt.Errorf("bind parameters: %w", err)
+		}
+		if at, ok := found.(*array.Int64); ok && at.Value(0) > 0 {
+			column := checks[at.Value(0)-1].column
+			return lake.Errorf(lake.KindInvalid, "bind parameter %d: the value cannot be converted to %s", column+1, c.types[column])
+		}
+	}
+	return nil
+}
+
+// typesOf returns the types of the fields of a schema.
+func typesOf(schema *arrow.Schema) []arrow.DataType {
+	types := make([]arrow.DataType, schema.NumFields())
+	for i := range types {
+		types[i] = schema.Field(i).Type
+	}
+	return types
+}
+
+// hasText reports whether a value is text, which DuckDB would round where a number
+// is wanted.
+func hasText(values arrow.RecordBatch) bool {
+	return values != nil && slices.ContainsFunc(values.Columns(), func(a arrow.Array) bool {
+		dt := a.DataType()
+		if d, ok := dt.(*arrow.DictionaryType); ok {
+			dt = d.ValueType
+		}
+		return dt.ID() == arrow.STRING || dt.ID() == arrow.LARGE_STRING || dt.ID() == arrow.STRING_VIEW
+	})
+}
+
+// converted returns the text of a query with its values converted to the types
+// that the engine infers for the parameters. If that cannot tell them, it returns
+// own, in which they have their own types.
+func (s *Service) converted(ctx context.Context, st Statement, v *view, own []string) ([]string, error) {
+	statement, err := sqltext.Classify(st.SQL)
+	if err != nil {
+		return nil, err
+	}
+	names, places := parameterPlaces(statement)
+	if len(names) == 0 {
+		return own, nil
+	}
+	d, err := s.describeOpen(ctx, v, st.SQL)
+	if err != nil {
+		return own, ctx.Err() // what is wrong is said of the text with its values
+	}
+	c := &converter{types: typesOf(d.Params)}
+	text, err := bindRow(statement, places, st.Params, 0, c)
+	if err != nil {
+		return nil, err
+	}
+	return []string{text}, c.check(ctx, s)
+}
+
+// convertValues returns the statements of an INSERT of VALUES with the values of
+// its parameters converted to the types of their columns; bound are those with
+// the values' own types.
+func (s *Service) convertValues(ctx context.Context, v *view, st Statement, bound []*sqltext.Statement) ([]*sqltext.Statement, error) {
+	statement, err := sqltext.Classify(st.SQL)
+	if err != nil || st.Params == nil || !isValues(statement) {
+		return bound, err
+	}
+	names, places := parameterPlaces(statement)
+	params, err := updateParams(v, statement, names)
+	if err != nil {
+		return nil, err
+	}
+	c := &converter{types: typesOf(params)}
+	out := make([]*sqltext.Statement, len(bound))
+	for row := range out {
+		text, err := bindRow(statement, places, st.Params, row, c)
+		if err != nil {
+			return nil, err
+		}
+		if out[row], err = sqltext.Classify(text); err != nil {
+			return nil, err
+		}
+	}
+	return out, c.check(ctx, s)
 }
 
 // place is where a parameter stands in the text, and the column of its value.
@@ -99,11 +222,13 @@ func numbered(names []string) bool {
 	return true
 }
 
-func bindRow(st *sqltext.Statement, places []place, values arrow.RecordBatch, row int) (string, error) {
+// bindRow returns the text of a statement with one row of values in it, converted
+// unless c is nil.
+func bindRow(st *sqltext.Statement, places []place, values arrow.RecordBatch, row int, c *converter) (string, error) {
 	var b strings.Builder
 	end := 0
 	for _, p := range places {
-		literal, err := engine.Literal(values.Column(p.column), row)
+		literal, err := c.literal(values, p.column, row)
 		if err != nil {
 			return "", lake.Wrap(lake.KindInvalid, "bind parameter "+strconv.Itoa(p.column+1), err)
 		}
