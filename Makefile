@@ -24,6 +24,7 @@ SF         ?= 1
 TEST_SF    ?= 1
 KILLS      ?= 50
 TEST_KILLS ?= 12
+CYCLES     ?= 10000
 FUZZ_TIME  ?= 10s
 GO_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./...)
 
@@ -49,7 +50,7 @@ demo: build $(VENV)/.installed ## load TPC-H (SF=1) into a fresh lake, query it,
 	$(PY) integration/demo.py --sf $(SF)
 
 .PHONY: test
-test: build lint test-unit test-race test-integration bench-short ## install what the tests need and run everything
+test: build lint test-unit test-race test-integration test-go-clients bench-short ## install what the tests need and run everything
 
 .PHONY: test-unit
 test-unit: $(VENV)/.installed ## Go tests
@@ -62,6 +63,10 @@ test-race: ## Go tests of the packages without cgo, under the race detector
 .PHONY: test-integration
 test-integration: build $(VENV)/.installed $(JDBC) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
 	FLIGHTLAKE_TEST_SF=$(TEST_SF) FLIGHTLAKE_TEST_KILLS=$(TEST_KILLS) $(PYTEST)
+
+.PHONY: test-go-clients
+test-go-clients: build ## the clients written in Go, and many connections; CYCLES (10000) are opened and closed
+	cd integration/godriver && FLIGHTLAKE_TEST_CYCLES=$(CYCLES) $(GO) test -timeout 15m ./...
 
 .PHONY: test-tpch
 test-tpch: build $(VENV)/.installed ## the 22 TPC-H queries at scale factor SF (1)
