@@ -58,6 +58,9 @@ func (s *Service) executeAll(ctx context.Context, st Statement, statements []*sq
 	}
 	defer done()
 	if statements[0].Kind == sqltext.KindInsert {
+		if statements, err = s.convertValues(ctx, v, st, statements); err != nil {
+			return Update{}, err
+		}
 		return s.insert(ctx, v, st.Token, statements)
 	}
 	var total Update

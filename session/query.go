@@ -86,6 +86,19 @@ func (s *Service) planStatement(ctx context.Context, st Statement, v *view) (*se
 	if len(texts) != 1 {
 		return nil, lake.Errorf(lake.KindInvalid, "a query runs with one row of parameters and got %d", len(texts))
 	}
+	if hasText(st.Params) {
+		if texts, err = s.converted(ctx, st, v, texts); err != nil {
+			return nil, err
+		}
+		return s.selectPlan(ctx, texts[0], v)
+	}
+	p, err := s.selectPlan(ctx, texts[0], v)
+	if err == nil || st.Params == nil || lake.KindOf(err) != lake.KindInvalid {
+		return p, err
+	}
+	if texts, err = s.converted(ctx, st, v, texts); err != nil {
+		return nil, err
+	}
 	return s.selectPlan(ctx, texts[0], v)
 }
 
