@@ -162,6 +162,14 @@ def test_information_by_code(filled):
     assert {row["info_name"]: row["info_value"] for row in rows} == {sql: True, substrait: False}
 
 
+@pytest.mark.parametrize("call", ["prepare", "execute_query", "execute_update"])
+def test_substrait_plans_are_refused_as_announced(filled, call):
+    with filled.connect() as connection, connection.cursor() as cursor:
+        cursor.adbc_statement.set_substrait_plan(b"a plan")
+        with harness.raises("unsupported", "substrait"):
+            getattr(cursor.adbc_statement, call)()
+
+
 def test_temporary_tables_are_listed_to_their_session_only(filled):
     with filled.connect() as connection:
         with connection.cursor() as cursor:
