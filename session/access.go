@@ -118,6 +118,9 @@ func (v *view) mayChange(privilege auth.Privilege, t *lake.Table) error {
 //
 // Errors: KindForbidden.
 func (v *view) mayCreate(schema *lake.Schema, replaced *lake.Table) error {
+	if v.into != nil {
+		return nil // temporary tables are their session's own
+	}
 	if err := v.access.Check(auth.Create, schema.Name, ""); err != nil || replaced == nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner/sqltext"
 	"github.com/flightlake/flightlake/workload"
 	"github.com/flightlake/flightlake/writer"
 )
@@ -53,6 +54,11 @@ func (t *target) creates() bool { return t.table == nil || t.replace }
 // KindInvalid if the stream does not fit the table; KindUnsupported for a type
 // that cannot be held; KindConflict if the table's columns changed meanwhile.
 func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordReader) (Update, error) {
+	if in.Temporary {
+		if _, err := in.Caller.Open(ctx); err != nil {
+			return Update{}, err
+		}
+	}
 	ctx, c, err := s.begin(ctx, in.Caller, workload.Info{ID: string(in.ID), SQL: in.text(), Kind: kindIngest})
 	if err != nil {
 		return Update{}, err
@@ -87,19 +93,30 @@ func (s *Service) ingest(ctx context.Context, in Ingest, stream array.RecordRead
 
 // ingestTarget resolves the table of an ingest in a view.
 func (s *Service) ingestTarget(ctx context.Context, v *view, in Ingest, stream array.RecordReader) (_ *target, err error) {
+	object := sqltext.ObjectName{Schema: in.Schema, Name: in.Table}
+	if v, err = v.placeOf(object, in.Temporary); err != nil {
+		return nil, err
+	}
+	state, err := v.tables()
+	if err != nil {
+		return nil, err
+	}
 	name := v.scope.schema(in.Schema)
-	schema, ok := v.state.Schema(name)
+	if v.into != nil {
+		name = temporarySchema
+	}
+	schema, ok := state.Schema(name)
 	if !ok {
-		return nil, lake.SchemaNotFound(v.state, name)
+		return nil, lake.SchemaNotFound(state, name)
 	}
 	if in.Table == "" {
 		return nil, lake.Errorf(lake.KindInvalid, "the name of the table is empty")
 	}
-	table, exists := v.state.Table(schema.Name, in.Table)
+	table, exists := state.Table(schema.Name, in.Table)
 	t := &target{view: v, schema: schema, name: in.Table}
 	switch {
 	case !exists && in.IfMissing == MissingFails:
-		return nil, lake.TableNotFound(v.state, schema.Name, in.Table)
+		return nil, lake.TableNotFound(state, schema.Name, in.Table)
 	case exists && in.IfExists == ExistsFails:
 		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
 	case exists && in.IfExists == ExistsAppend:
@@ -161,25 +178,35 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 	if err != nil {
 		return Update{}, err
 	}
-	result, err := s.writer.Write(ctx, writer.Spec{
-		Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options,
-	}, r.stream)
-	s.unstageLater(ctx, result.Gone)
+	files, err := s.write(ctx, t, writer.Spec{Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options}, r.stream)
 	if err != nil {
-		s.discardLater(ctx, result.Left)
 		return Update{}, err
 	}
-	if len(result.Files) == 0 && !t.creates() && r.token == "" {
+	if len(files) == 0 && !t.creates() && r.token == "" {
 		return t.view.unchanged(), nil
 	}
-	published, err := s.publish(ctx, t, r, result.Files)
-	if published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate)) {
-		s.discardLater(ctx, paths(result.Files))
+	published, err := s.publish(ctx, t, r, files)
+	if t.view.into == nil && (published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate))) {
+		s.discardLater(ctx, paths(files))
 	}
 	if err != nil {
 		return Update{}, err
 	}
 	return Update{Rows: published.Rows, Snapshot: published.Snapshot.ID, Replayed: published.Replayed}, nil
+}
+
+// write writes the rows of a stream to files that are in no table yet. If it
+// fails, there are none.
+func (s *Service) write(ctx context.Context, t *target, spec writer.Spec, stream array.RecordReader) ([]lake.DataFile, error) {
+	if t.view.into != nil {
+		return s.writeTemporary(ctx, t.view.into, spec, stream)
+	}
+	result, err := s.writer.Write(ctx, spec, stream)
+	s.unstageLater(ctx, result.Gone)
+	if err != nil {
+		s.discardLater(ctx, result.Left)
+	}
+	return result.Files, err
 }
 
 // writeOptions merges the options of the lake, the table and the call, the

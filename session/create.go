@@ -32,16 +32,13 @@ func (s *Service) createTable(ctx context.Context, v *view, token string, st *sq
 		if err := t.define(columns, st); err != nil {
 			return Update{}, err
 		}
-		return s.commit(ctx, v, t.operations(nil)...)
+		return s.commit(ctx, t.view, t.operations(nil)...)
 	}
 	return s.createTableAs(ctx, token, st, t)
 }
 
 // createTarget resolves the table to create; done is set if IF NOT EXISTS found it.
 func createTarget(v *view, st *sqltext.Statement) (t *target, done bool, err error) {
-	if st.Create.Temporary {
-		return nil, false, lake.Errorf(lake.KindUnsupported, "CREATE TEMPORARY TABLE is not supported")
-	}
 	if len(st.Create.Sort) > 0 {
 		return nil, false, lake.Errorf(lake.KindUnsupported, "SORTED BY is not supported")
 	}
@@ -51,16 +48,23 @@ func createTarget(v *view, st *sqltext.Statement) (t *target, done bool, err err
 		}
 	}
 	name := st.Create.Name
+	if v, err = v.placeOf(name, st.Create.Temporary); err != nil {
+		return nil, false, err
+	}
+	state, err := v.tables()
+	if err != nil {
+		return nil, false, err
+	}
 	schemaName, err := v.objectSchema(name)
 	if err != nil {
 		return nil, false, err
 	}
-	schema, ok := v.state.Schema(schemaName)
+	schema, ok := state.Schema(schemaName)
 	if !ok {
-		return nil, false, lake.SchemaNotFound(v.state, schemaName)
+		return nil, false, lake.SchemaNotFound(state, schemaName)
 	}
 	t = &target{view: v, schema: schema, name: name.Name, options: st.Create.Options}
-	table, exists := v.state.Table(schema.Name, name.Name)
+	table, exists := state.Table(schema.Name, name.Name)
 	switch {
 	case exists && st.Create.IfNotExists:
 		return nil, true, nil
@@ -93,6 +97,9 @@ func (t *target) define(columns []lake.Column, st *sqltext.Statement) error {
 // nullable.
 func (t *target) declareKeys(c *sqltext.Create) error {
 	declared := lake.Table{Schema: t.schema.Name, Name: t.name, Columns: t.columns, PrimaryKey: c.PrimaryKey}
+	if t.view.into != nil && len(c.ForeignKeys) > 0 {
+		return lake.Errorf(lake.KindUnsupported, "temporary table %q: temporary tables declare no foreign keys", t.name)
+	}
 	for _, k := range c.ForeignKeys {
 		key := lake.ForeignKey{Columns: k.Columns, Table: k.Table.Name, RefColumns: k.RefColumns}
 		if k.Table.Schema != "" { // else in the schema of this table

@@ -41,6 +41,11 @@ func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
 		return Update{}, s.control(ctx, st.Caller, statements)
 	default:
 	}
+	if create := statements[0].Create; create != nil && create.Temporary {
+		if _, err := st.Caller.Open(ctx); err != nil {
+			return Update{}, err
+		}
+	}
 	ctx, c, err := s.begin(ctx, st.Caller, workload.Info{ID: string(st.ID), SQL: st.SQL, Kind: kindUpdate})
 	if err != nil {
 		return Update{}, err
@@ -169,7 +174,10 @@ func (s *Service) commit(ctx context.Context, v *view, operations ...catalog.Ope
 // change does what a statement changes: as one snapshot, or, in a transaction,
 // for those that follow in it.
 func (s *Service) change(ctx context.Context, v *view, c catalog.Commit) (catalog.Result, error) {
-	if v.work != nil {
+	switch {
+	case v.into != nil:
+		return s.changeTemporary(v, c)
+	case v.work != nil:
 		return v.work.apply(c)
 	}
 	return s.Catalog.Commit(ctx, c)
@@ -210,6 +218,9 @@ func checkCatalog(name string) error {
 // objectSchema returns the schema in which a table's name lies. A two-part name
 // lake.t names the catalog, unless there is a schema of that name.
 func (v *view) objectSchema(name sqltext.ObjectName) (string, error) {
+	if v.into != nil {
+		return temporarySchema, nil
+	}
 	if err := checkCatalog(name.Catalog); err != nil {
 		return "", err
 	}
@@ -278,8 +289,18 @@ func (s *Service) dropSchemas(ctx context.Context, v *view, st *sqltext.Statemen
 }
 
 func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {
-	var operations []catalog.Operation
+	var operations, temporary []catalog.Operation
 	for _, name := range st.Drop.Names {
+		if table, ok := v.temporaryTable(name.Catalog, name.Schema, name.Name); ok {
+			temporary = append(temporary, catalog.DropTable{ID: table.ID})
+			continue
+		}
+		if v.namesTemporary(name) {
+			if !st.Drop.IfExists {
+				return Update{}, v.noTemporary(name.Name)
+			}
+			continue
+		}
 		schema, err := v.objectSchema(name)
 		if err != nil {
 			return Update{}, err
@@ -297,10 +318,21 @@ func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement
 			return Update{}, lake.TableNotFound(v.state, schema, name.Name)
 		}
 	}
-	if len(operations) == 0 {
-		return v.unchanged(), nil
+	up := v.unchanged()
+	if len(operations) > 0 {
+		var err error
+		if up, err = s.commit(ctx, v, operations...); err != nil {
+			return Update{}, err
+		}
 	}
-	return s.commit(ctx, v, operations...)
+	if len(temporary) == 0 {
+		return up, nil
+	}
+	into, err := v.inTemporary()
+	if err == nil {
+		_, err = s.changeTemporary(into, catalog.Commit{Operations: temporary})
+	}
+	return up, err
 }
 
 func (s *Service) comment(ctx context.Context, v *view, st *sqltext.Statement) (Update, error) {

@@ -52,6 +52,16 @@ func (s *Service) insert(ctx context.Context, v *view, token string, statements 
 }
 
 func insertTarget(v *view, st *sqltext.Statement) (*target, error) {
+	name := st.Insert.Name
+	if table, ok := v.temporaryTable(name.Catalog, name.Schema, name.Name); ok {
+		into, err := v.inTemporary()
+		t := &target{view: into}
+		t.appendTo(table)
+		return t, err
+	}
+	if v.namesTemporary(name) {
+		return nil, v.noTemporary(name.Name)
+	}
 	schema, err := v.objectSchema(st.Insert.Name)
 	if err != nil {
 		return nil, err

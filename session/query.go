@@ -189,7 +189,7 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 		return "", false
 	}
 	read := &p.plan.Reads[i]
-	if len(read.Tasks) == 0 || read.RowFilter != "" || len(read.Inlined) > 0 || !engine.CanReadParquet(read.Table.Columns) || asksDistinctFrom(p.analysis) {
+	if read.Table.ID < temporaryIDs || len(read.Tasks) == 0 || read.RowFilter != "" || len(read.Inlined) > 0 || !engine.CanReadParquet(read.Table.Columns) || asksDistinctFrom(p.analysis) {
 		return "", false
 	}
 	files := make([]string, len(read.Tasks))

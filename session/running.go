@@ -322,7 +322,7 @@ func (s *Service) sessionRows(_ context.Context, v *view, a arguments) (*rowset,
 		values, used, running := x.state()
 		r.rows = append(r.rows, []any{
 			x.short, x.identity.Name(), orNull(values.application), Scope{Schema: values.schema}.schema(""), x.began, used,
-			int64(running), int64(0), x == v.caller.Session,
+			int64(running), x.temporaryBytes(), x == v.caller.Session,
 		})
 	}
 	return r, nil

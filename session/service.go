@@ -73,6 +73,9 @@ type Options struct {
 	StatementTimeout time.Duration
 	// SessionsMax is the number of open sessions; 0 means 10,000.
 	SessionsMax int
+	// TemporaryBytesMax bounds the files of the temporary tables of one session;
+	// 0 means 256 MiB.
+	TemporaryBytesMax int64
 	// SessionIdleTimeout is how long a session may be unused; 0 means 30 minutes.
 	SessionIdleTimeout time.Duration
 }
@@ -83,6 +86,7 @@ const (
 	readAheadBytesDefault = 64 << 20
 	sessionsMaxDefault    = 10_000
 	sessionIdleDefault    = 30 * time.Minute
+	temporaryBytesDefault = 256 << 20
 	cacheShareTables      = 70
 	cacheShareStates      = 5
 	cacheShareObjects     = 10
@@ -111,6 +115,9 @@ type Service struct {
 	sessions         *sessions
 	statements       *workload.Registry
 	statementTimeout time.Duration
+
+	temporaryFiles    *temporaryFiles
+	temporaryBytesMax int64
 }
 
 // New returns a Service over the components, which stay the caller's to close.
@@ -123,6 +130,9 @@ func New(c Components, o Options) (*Service, error) {
 	}
 	if o.SessionsMax == 0 {
 		o.SessionsMax = sessionsMaxDefault
+	}
+	if o.TemporaryBytesMax == 0 {
+		o.TemporaryBytesMax = temporaryBytesDefault
 	}
 	if o.SessionIdleTimeout == 0 {
 		o.SessionIdleTimeout = sessionIdleDefault
@@ -151,8 +161,11 @@ func New(c Components, o Options) (*Service, error) {
 		sessions:         newSessions(o),
 		statements:       workload.New(c.Clock, o.Workload),
 		statementTimeout: o.StatementTimeout,
+
+		temporaryFiles:    newTemporaryFiles(),
+		temporaryBytesMax: o.TemporaryBytesMax,
 	}
-	s.scanner = scanner.New(s.objects, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
+	s.scanner = scanner.New(readBucket{Bucket: s.objects, temporary: s.temporaryFiles}, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
 	s.writer = writer.New(c.Bucket, s.stage)
 	if s.visible, err = newVisibleStates(); err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type Session struct {
 	running  int       // statements
 	ended    bool
 	settings settings
+	tables   temporaryTables
 }
 
 // ID returns the session's name, which is a secret of its client.
@@ -61,6 +62,7 @@ func (x *Session) leave() {
 	defer x.mu.Unlock()
 	x.running--
 	x.used = now
+	x.collect()
 }
 
 // touch counts as a use.
@@ -207,6 +209,7 @@ func (s *Service) closeSession(ctx context.Context, x *Session, reason string) {
 	}
 	s.statements.KillSession(string(x.id), reason)
 	s.endSession(ctx, x)
+	x.dropTemporary()
 }
 
 // sweepSessions ends the sessions that were not used for too long.
@@ -218,10 +221,3 @@ func (s *Service) sweepSessions(ctx context.Context) {
 		}
 	}
 }
-
-// temporary returns the temporary tables as they are now; nil means none.
-func (x *Session) temporary() *overlay { return nil }
-
-// setTemporary replaces the temporary tables: a rollback restores those of its
-// beginning.
-func (x *Session) setTemporary(o *overlay) {}

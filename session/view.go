@@ -34,6 +34,9 @@ type view struct {
 	// work is the transaction's; nil means that the statement commits by itself.
 	work   *work
 	caller Caller
+	// into is the session whose temporary tables the statement changes; nil means
+	// that it changes the lake.
+	into *Session
 	// access is what the caller may do; state holds only what it may see.
 	access *auth.Access
 	// scope is resolved: its schema is the call's, else the session's, else main.

@@ -181,6 +181,7 @@ func (w *work) changeTemporary(before *overlay) {
 	defer w.mu.Unlock()
 	if !w.temporaryChanged {
 		w.temporary, w.temporaryChanged = before, true
+		w.session.holdTemporary()
 	}
 }
 
@@ -192,7 +193,8 @@ func (w *work) restoreTemporary() {
 	w.temporary, w.temporaryChanged = nil, false
 	w.mu.Unlock()
 	if changed && w.session != nil {
-		w.session.setTemporary(before)
+		w.session.setTemporary(before.clipped())
+		w.session.releaseTemporary()
 	}
 }
 
@@ -214,6 +216,10 @@ func (w *work) conclude(how string, undone bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.how, w.undone = how, undone
+	if !undone && w.temporaryChanged {
+		w.temporary, w.temporaryChanged = nil, false
+		w.session.releaseTemporary()
+	}
 }
 
 // outcome returns how the work ended.

@@ -110,6 +110,25 @@ func (b *Bucket) matching(prefix string) []objstore.Object {
 	return objects
 }
 
+// Bytes returns the bytes of all objects, uncommitted ones included.
+func (b *Bucket) Bytes() int64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.used
+}
+
+// DeleteFunc deletes the objects for whose keys gone is true, at once.
+func (b *Bucket) DeleteFunc(gone func(key string) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, data := range b.objects {
+		if gone(key) {
+			b.used -= int64(len(data))
+			delete(b.objects, key)
+		}
+	}
+}
+
 // Capabilities implements objstore.Bucket.
 func (b *Bucket) Capabilities() objstore.Capabilities { return objstore.Capabilities{} }
 
