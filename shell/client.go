@@ -76,13 +76,14 @@ func (a *authorization) StartCall(ctx context.Context) context.Context {
 	a.mu.Lock()
 	value := a.value
 	a.mu.Unlock()
+	var pairs []string
 	for name, v := range a.headers {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, v)
+		pairs = append(pairs, name, v)
 	}
-	if value == "" {
-		return ctx
+	if value != "" {
+		pairs = append(pairs, "authorization", value)
 	}
-	return metadata.AppendToOutgoingContext(ctx, "authorization", value)
+	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
 func (a *authorization) set(value string) {

@@ -121,9 +121,6 @@ func toggle(now bool, argument string) (bool, error) {
 	return now, usagef("expected on or off and got %q", argument)
 }
 
-// redirection is a file that takes results instead of Out.
-type redirection struct{ *os.File }
-
 // output sends results to a file, or to Out again.
 func (r *Runner) output(path string) error {
 	if err := r.Close(); err != nil {
@@ -136,7 +133,7 @@ func (r *Runner) output(path string) error {
 	if err != nil {
 		return &Failure{Exit: ExitStatement, Message: err.Error()}
 	}
-	r.redirect, r.results = &redirection{f}, 0
+	r.redirect, r.results = f, 0
 	return nil
 }
 
@@ -150,7 +147,7 @@ func (r *Runner) Close() error {
 	if r.Settings.Format == FormatParquet {
 		r.Settings.Format = FormatTable
 	}
-	if err := f.File.Close(); err != nil {
+	if err := f.Close(); err != nil {
 		return outputFailure(err)
 	}
 	return nil

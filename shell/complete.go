@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
@@ -54,11 +55,13 @@ func Complete(text string, cursor int, names Names) (prefix string, found []Cand
 	if trimmed := strings.TrimLeft(text[:cursor], " \t\n"); strings.HasPrefix(trimmed, `\`) {
 		return completeCommand(trimmed, names)
 	}
-	tokens, err := sqltext.Lex(text[:start])
-	if err != nil {
-		return prefix, nil // within a string or a comment
+	// A letter in the place of the word is a token unless it is in a string or a comment.
+	probe := text[:start] + "x"
+	tokens, err := sqltext.Lex(probe)
+	if err != nil || len(tokens) == 0 || tokens[len(tokens)-1].Start != start {
+		return prefix, nil
 	}
-	c := &sqltext.Cursor{Text: text[:start], Tokens: tokens, Pos: len(tokens)}
+	c := &sqltext.Cursor{Text: probe, Tokens: tokens, Pos: len(tokens) - 1}
 	var all []Candidate
 	switch {
 	case c.IsOp(-1, "."):
@@ -85,7 +88,8 @@ func wordStart(text string) int {
 	if i < 0 {
 		return 0
 	}
-	return i + len(string([]rune(text[i:])[:1]))
+	_, size := utf8.DecodeRuneInString(text[i:])
+	return i + size
 }
 
 func anyWord(c *sqltext.Cursor, words ...string) bool {

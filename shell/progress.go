@@ -85,7 +85,7 @@ func (p *Progress) show(elapsed time.Duration) {
 	p.shown = true
 	text := fmt.Sprintf("running %.0f s", elapsed.Seconds())
 	if p.rows > 0 {
-		text += fmt.Sprintf(", %s, %s", counted(p.rows, "row"), byteText(p.bytes))
+		text += fmt.Sprintf(", %s, %s", rowText(p.rows), byteText(p.bytes))
 	}
 	_, _ = io.WriteString(p.w, eraseLine+text+" (Ctrl-C cancels)")
 }

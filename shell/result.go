@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -194,7 +195,7 @@ func (c *Client) gather(ctx context.Context, info *flight.FlightInfo, visit func
 	}
 	for {
 		batch, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

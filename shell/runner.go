@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -47,8 +48,8 @@ type Runner struct {
 	// Chatty says after each statement how many rows there were.
 	Chatty bool
 
-	results  int // written so far
-	redirect *redirection
+	results  int      // written so far
+	redirect *os.File // takes results instead of Out; nil means Out
 }
 
 // Run runs one statement and writes its result.
@@ -80,7 +81,7 @@ func (r *Runner) affected(sql string, rows int64, began time.Time) error {
 	}
 	what := "ok"
 	if rows > 0 || rows == 0 && changesRows(sql) {
-		what = counted(rows, "row") + " affected"
+		what = rowText(rows) + " affected"
 	}
 	_, _ = fmt.Fprintln(r.Err, what+r.took(began))
 	return nil
@@ -128,14 +129,10 @@ func (r *Runner) write(sql string, result *Result, began time.Time, stop func())
 	if more {
 		r.truncated(rows, result.Total)
 	}
-	if !r.Chatty {
+	if more || !r.Chatty {
 		return r.timing(began)
 	}
-	if !more {
-		_, _ = fmt.Fprintln(r.Err, counted(rows, "row")+r.took(began))
-	} else {
-		return r.timing(began)
-	}
+	_, _ = fmt.Fprintln(r.Err, rowText(rows)+r.took(began))
 	return nil
 }
 
@@ -175,10 +172,10 @@ func (r *Runner) copyRows(printer Printer, result *Result) (rows int64, more boo
 func (r *Runner) truncated(shown, total int64) {
 	of := "more rows follow"
 	if total >= 0 {
-		of = fmt.Sprintf("of %s", counted(total, "row"))
+		of = "of " + rowText(total)
 	}
 	_, _ = fmt.Fprintf(r.Err, "the first %s, %s; --max-rows or \\maxrows shows more, CSV, JSON and Parquet hold all\n",
-		counted(shown, "row"), of)
+		rowText(shown), of)
 }
 
 // timing writes how long a statement took, if that was asked for.
@@ -241,11 +238,11 @@ func typeName(f arrow.Field) string {
 	return f.Type.String()
 }
 
-func counted(n int64, what string) string {
+func rowText(n int64) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 row"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d rows", n)
 }
 
 func bytesOf(batch arrow.RecordBatch) int64 {

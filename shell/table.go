@@ -9,9 +9,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// cellWidthMax is how wide a column of a table may be on a terminal before other
-// columns are cut as well.
-const cellWidthMax = 60
+// cutWidthMin is how wide a column of text stays at least when a table is cut to
+// the width of a terminal.
+const cutWidthMin = 12
 
 // tablePrinter holds the rows of a result, MaxRows at most, and draws them at
 // the end, when the widths are known.
@@ -21,6 +21,7 @@ type tablePrinter struct {
 	markdown bool
 	names    []string
 	right    []bool // by column: numbers stand right
+	whole    []bool // by column: numbers and times mean nothing when cut
 	rows     [][]string
 }
 
@@ -28,8 +29,17 @@ func (p *tablePrinter) Begin(schema *arrow.Schema) error {
 	for _, f := range schema.Fields() {
 		p.names = append(p.names, p.cell(f.Name))
 		p.right = append(p.right, numeric(f.Type))
+		p.whole = append(p.whole, numeric(f.Type) || temporal(f.Type))
 	}
 	return nil
+}
+
+func temporal(t arrow.DataType) bool {
+	switch t.ID() { //nolint:exhaustive // the others are no times
+	case arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP:
+		return true
+	}
+	return false
 }
 
 func numeric(t arrow.DataType) bool {
@@ -107,8 +117,8 @@ func (p *tablePrinter) End() error {
 	return p.w.Flush()
 }
 
-// widths returns the width of every column. On a terminal wide columns are cut
-// until the table fits or none is wider than cellWidthMax.
+// widths returns the width of every column. On a terminal the widest columns of
+// text are cut until the table fits, or none is wider than cutWidthMin.
 func (p *tablePrinter) widths() []int {
 	widths := make([]int, len(p.names))
 	total := 1
@@ -124,18 +134,17 @@ func (p *tablePrinter) widths() []int {
 	if p.style.Width == 0 || p.markdown {
 		return widths
 	}
-	for total > p.style.Width {
-		widest := 0
-		for i := range widths {
-			if widths[i] > widths[widest] {
+	for ; total > p.style.Width; total-- {
+		widest := -1
+		for i, n := range widths {
+			if !p.whole[i] && n > cutWidthMin && (widest < 0 || n > widths[widest]) {
 				widest = i
 			}
 		}
-		if widths[widest] <= min(cellWidthMax, max(p.style.Width-4, 1)) {
-			return widths
+		if widest < 0 {
+			break
 		}
 		widths[widest]--
-		total--
 	}
 	return widths
 }

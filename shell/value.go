@@ -51,6 +51,9 @@ func scalar(a arrow.Array, i int) (string, bool) {
 	case binary:
 		return blobText(a.Value(i)), true
 	case *array.Date32:
+		if text, ok := infinity(int64(a.Value(i)), math.MaxInt32); ok {
+			return text, true
+		}
 		return dateText(a.Value(i).ToTime()), true
 	case *array.Date64:
 		return dateText(a.Value(i).ToTime()), true
@@ -263,18 +266,26 @@ func fraction(nanos int64) string {
 	return "." + strings.TrimRight(fmt.Sprintf("%09d", nanos), "0")
 }
 
-// timestampText writes date, separator, time and zone. DuckDB's infinities are
-// the two ends of the range.
-func timestampText(a *array.Timestamp, i int, separator, zone string) string {
-	switch v := a.Value(i); int64(v) {
-	case math.MaxInt64:
-		return "infinity"
-	case -math.MaxInt64:
-		return "-infinity"
-	default:
-		t := v.ToTime(a.DataType().(*arrow.TimestampType).Unit)
-		return dateText(t) + separator + t.Format("15:04:05") + fraction(int64(t.Nanosecond())) + zone
+// infinity returns the text of DuckDB's infinities, which are the ends of a type's
+// range.
+func infinity(v, end int64) (string, bool) {
+	switch v {
+	case end:
+		return "infinity", true
+	case -end:
+		return "-infinity", true
 	}
+	return "", false
+}
+
+// timestampText writes date, separator, time and zone.
+func timestampText(a *array.Timestamp, i int, separator, zone string) string {
+	v := a.Value(i)
+	if text, ok := infinity(int64(v), math.MaxInt64); ok {
+		return text
+	}
+	t := v.ToTime(a.DataType().(*arrow.TimestampType).Unit)
+	return dateText(t) + separator + t.Format("15:04:05") + fraction(int64(t.Nanosecond())) + zone
 }
 
 func durationText(n int64, unit time.Duration) string {

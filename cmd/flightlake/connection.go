@@ -98,14 +98,14 @@ func (c connection) polars() string {
 }
 
 func (c connection) shell() string {
-	text := "flightlake sql --uri " + c.uri()
+	words := []string{"flightlake sql --uri", c.uri()}
 	for _, flag := range [][2]string{{"tls-ca", c.authority}, {"tls-cert", c.clientCert}, {"tls-key", c.clientKey}} {
 		if flag[1] != "" {
-			text += fmt.Sprintf(" --%s %s", flag[0], flag[1])
+			words = append(words, "--"+flag[0], flag[1])
 		}
 	}
 	if c.login {
-		text += " --user USER"
+		words = append(words, "--user USER")
 	}
-	return text
+	return strings.Join(words, " ")
 }

@@ -149,7 +149,7 @@ func (s *sqlFlags) run(cmd *cobra.Command, args []string) error {
 
 // items returns the statements to run, or that they are typed.
 func (s *sqlFlags) items(args []string) (items []shell.Item, interactive bool, err error) {
-	text := ""
+	var text string
 	switch {
 	case len(args) > 0 && s.file != "":
 		return nil, false, usage("give statements or -f FILE, not both")
@@ -356,7 +356,7 @@ func createOutput(path string) (*outputFile, error) {
 
 // finish gives the file its name, or removes it.
 func (o *outputFile) finish(keep bool) error {
-	err := o.File.Close()
+	err := o.Close()
 	switch {
 	case o.path == "":
 		return err
