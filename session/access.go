@@ -70,6 +70,20 @@ func (s *Service) restrict(v *view) *view {
 	return v
 }
 
+// checkScope refuses a default schema that a caller does not see who does not see
+// all: the engine knows those that there are.
+//
+// Errors: KindNotFound.
+func (v *view) checkScope() error {
+	if v.access.SeesAll() {
+		return nil
+	}
+	if _, ok := v.state.Schema(v.scope.schema("")); !ok {
+		return lake.SchemaNotFound(v.state, v.scope.schema(""))
+	}
+	return nil
+}
+
 // mayRead checks that the caller may read rows of a table, and returns the
 // condition that limits them; empty if it may read all.
 //

@@ -45,7 +45,7 @@ func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*en
 
 // ownQuery is the client's own text over what the engine shows of the lake.
 func (p *selectPlan) ownQuery() engine.Query {
-	return engine.Query{SQL: p.ownText(), Schema: p.defaultSchema, Overlay: p.shown}
+	return engine.Query{SQL: p.ownText(), Schema: p.ownSchema, Overlay: p.shown}
 }
 
 // ownText returns the query as the client wrote it, without AT clauses, which
@@ -150,6 +150,9 @@ func (s *Service) Describe(ctx context.Context, st Statement) (Description, erro
 
 // describeOpen describes a query whose parameters have no values yet.
 func (s *Service) describeOpen(ctx context.Context, v *view, sql string) (Description, error) {
+	if err := v.checkScope(); err != nil {
+		return Description{}, err
+	}
 	analysis, rows, err := s.analyze(ctx, sql, v)
 	if err != nil {
 		return Description{}, err
@@ -157,7 +160,7 @@ func (s *Service) describeOpen(ctx context.Context, v *view, sql string) (Descri
 	if err := s.mirror(ctx); err != nil {
 		return Description{}, err
 	}
-	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(), shown: v.shown(), virtual: map[int]*rowset{}}
+	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), shown: v.shown(), virtual: map[int]*rowset{}}
 	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return Description{}, err

@@ -52,6 +52,9 @@ func (s *Service) insert(ctx context.Context, v *view, token string, statements 
 }
 
 func insertTarget(v *view, st *sqltext.Statement) (*target, error) {
+	if err := v.checkScope(); err != nil {
+		return nil, err
+	}
 	name := st.Insert.Name
 	if table, ok := v.temporaryTable(name.Catalog, name.Schema, name.Name); ok {
 		into, err := v.inTemporary()
@@ -142,7 +145,7 @@ func (s *Service) insertValues(ctx context.Context, t *target, statements []*sql
 		}
 	}
 	reader, err := s.Executor.InsertRows(ctx, engine.Insert{
-		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: t.view.engineSchema(), Overlay: overlay,
+		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: t.view.engineSchema(overlay), Overlay: overlay,
 	})
 	if err != nil {
 		release()
@@ -193,7 +196,7 @@ func (s *Service) unpruned(ctx context.Context, analysis *planner.Analysis, v *v
 	if err != nil {
 		return nil, err
 	}
-	p := &selectPlan{defaultSchema: v.engineSchema(), shown: v.shown(), analysis: analysis, plan: plan}
+	p := &selectPlan{defaultSchema: v.engineSchema(nil), shown: v.shown(), analysis: analysis, plan: plan}
 	p.leave(v, tables)
 	return p, nil
 }

@@ -37,6 +37,8 @@ type overlay struct {
 	appends  []tokenOfAppend
 	lastID   int64 // of what was added; it goes down
 	lastFile lake.FileID
+	// ownState is set while an overlay is being made whose state is its own.
+	ownState bool
 }
 
 // tokenOfAppend is an append with a token.
@@ -53,7 +55,11 @@ func newOverlay(base *lake.State, snapshot lake.SnapshotID, lastID int64) *overl
 }
 
 // apply returns the overlay with the operations of c applied, in order, and what
-// a catalog would say of them; the snapshot of the result is the overlay's.
+// a catalog would say of them; the snapshot of the result is the overlay's. An
+// append costs memory for its files only, so that many versions can be kept:
+// the lists of a version go on in the arrays of the one before. Of the versions
+// that follow one and the same only one may therefore be used, but for those that
+// follow a clipped one.
 //
 // Errors: those of catalog.Catalog.Commit but KindIndeterminate.
 func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
@@ -67,12 +73,6 @@ func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
 	if next.files == nil {
 		next.files, next.created = map[lake.TableID][]*lake.DataFile{}, map[lake.TableID]catalog.CreateTable{}
 	}
-	state := *o.state
-	state.Schemas = slices.Clone(state.Schemas)
-	for i := range state.Schemas {
-		state.Schemas[i].Tables = slices.Clone(state.Schemas[i].Tables)
-	}
-	next.state = &state
 	result := catalog.Result{Snapshot: lake.Snapshot{ID: o.snapshot}}
 	for _, op := range c.Operations {
 		table, rows, err := next.do(op)
@@ -82,10 +82,45 @@ func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
 		result.Tables = append(result.Tables, table)
 		result.Rows += rows
 		if c.Token != "" && table != 0 {
-			next.appends = append(slices.Clip(next.appends), tokenOfAppend{token: c.Token, table: table, rows: result.Rows})
+			next.appends = append(next.appends, tokenOfAppend{token: c.Token, table: table, rows: result.Rows})
 		}
 	}
+	next.ownState = false
 	return &next, result, nil
+}
+
+// clipped returns the overlay with lists that no other version goes on in.
+func (o *overlay) clipped() *overlay {
+	if o == nil {
+		return nil
+	}
+	c := *o
+	c.appends = slices.Clip(o.appends)
+	c.files = maps.Clone(o.files)
+	for id, files := range c.files {
+		c.files[id] = slices.Clip(files)
+	}
+	return &c
+}
+
+// draft returns the state to be changed: its list of schemas is its own.
+func (o *overlay) draft() *lake.State {
+	if !o.ownState {
+		state := *o.state
+		state.Schemas = slices.Clone(state.Schemas)
+		o.state, o.ownState = &state, true
+	}
+	return o.state
+}
+
+// draftSchema returns a schema of the state to be changed: its list of tables is
+// its own.
+func (o *overlay) draftSchema(name string) (*lake.Schema, bool) {
+	schema, ok := o.draft().Schema(name)
+	if ok {
+		schema.Tables = slices.Clone(schema.Tables)
+	}
+	return schema, ok
 }
 
 // do applies one operation to an overlay that is not shared yet. It returns the
@@ -126,8 +161,9 @@ func (o *overlay) createSchema(op catalog.CreateSchema) error {
 	if op.Path == "" {
 		op.Path = catalog.SchemaPath(op.Name, uuid.NewString())
 	}
-	o.state.Schemas = append(o.state.Schemas, lake.Schema{ID: lake.SchemaID(o.nextID()), Name: op.Name, Path: op.Path})
-	slices.SortFunc(o.state.Schemas, func(a, b lake.Schema) int { return cmp.Compare(a.Name, b.Name) })
+	state := o.draft()
+	state.Schemas = append(state.Schemas, lake.Schema{ID: lake.SchemaID(o.nextID()), Name: op.Name, Path: op.Path})
+	slices.SortFunc(state.Schemas, func(a, b lake.Schema) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -140,13 +176,14 @@ func (o *overlay) dropSchema(op catalog.DropSchema) error {
 		return lake.Errorf(lake.KindState, "schema %q has %d tables and %d views", schema.Name, len(schema.Tables), len(schema.Views))
 	}
 	id, name := schema.ID, schema.Name
-	o.state.Schemas = slices.DeleteFunc(o.state.Schemas, func(s lake.Schema) bool { return s.ID == id })
+	state := o.draft()
+	state.Schemas = slices.DeleteFunc(state.Schemas, func(s lake.Schema) bool { return s.ID == id })
 	o.forget(name, "")
 	return nil
 }
 
 func (o *overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, error) {
-	schema, ok := o.state.Schema(op.Schema)
+	schema, ok := o.draftSchema(op.Schema)
 	if !ok {
 		return 0, 0, lake.SchemaNotFound(o.state, op.Schema)
 	}
@@ -220,7 +257,7 @@ func (o *overlay) dropTable(op catalog.DropTable) error {
 		return lake.Errorf(lake.KindConflict, "table %s.%s was changed by snapshot %d", t.Schema, t.Name, t.Begin)
 	}
 	name := *t
-	schema, _ := o.state.Schema(name.Schema)
+	schema, _ := o.draftSchema(name.Schema)
 	schema.Tables = slices.DeleteFunc(schema.Tables, func(t lake.Table) bool { return t.ID == op.ID })
 	delete(o.files, op.ID)
 	delete(o.created, op.ID)
@@ -241,7 +278,7 @@ func (o *overlay) addFiles(op catalog.AddFiles) (int64, error) {
 
 // addTo adds files to a table and returns their rows.
 func (o *overlay) addTo(t *lake.Table, files []lake.DataFile) int64 {
-	added := slices.Clip(o.files[t.ID])
+	added := o.files[t.ID]
 	if added == nil {
 		added = []*lake.DataFile{}
 	}
@@ -287,11 +324,12 @@ func (o *overlay) setComment(op catalog.SetComment) error {
 
 func (o *overlay) setOption(op catalog.SetOption) error {
 	if op.Schema == "" {
-		o.state.Options = maps.Clone(o.state.Options)
-		if o.state.Options == nil {
-			o.state.Options = map[string]string{}
+		state := o.draft()
+		state.Options = maps.Clone(state.Options)
+		if state.Options == nil {
+			state.Options = map[string]string{}
 		}
-		o.state.Options[op.Name] = op.Value
+		state.Options[op.Name] = op.Value
 	} else {
 		schema, t, err := o.locate(op.Schema, op.Table)
 		if err != nil {
@@ -333,9 +371,10 @@ func (o *overlay) forget(schema, table string) {
 	})
 }
 
-// locate finds a schema of the state and, unless table is empty, its table.
+// locate finds a schema of the state and, unless table is empty, its table, to be
+// changed.
 func (o *overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error) {
-	sc, ok := o.state.Schema(schema)
+	sc, ok := o.draftSchema(schema)
 	if !ok {
 		return nil, nil, lake.SchemaNotFound(o.state, schema)
 	}

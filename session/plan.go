@@ -29,8 +29,9 @@ type planKey struct {
 
 // selectPlan is a query that is ready to run, as often as asked.
 type selectPlan struct {
-	// defaultSchema is where the engine resolves the names that are left to it.
-	defaultSchema string
+	// defaultSchema is where the engine resolves the names that are left to it, and
+	// ownSchema those of the client's own text.
+	defaultSchema, ownSchema string
 	// time is what now() is.
 	time time.Time
 	// overlaid is set if the query reads what the snapshot alone does not tell.
@@ -87,6 +88,9 @@ func (s *Service) mirror(ctx context.Context) error {
 }
 
 func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
+	if err := v.checkScope(); err != nil {
+		return nil, err
+	}
 	analysis, rows, err := s.analyze(ctx, sql, v)
 	if err != nil {
 		return nil, err
@@ -101,7 +105,7 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*sele
 		return nil, err
 	}
 	p := &selectPlan{
-		defaultSchema: v.engineSchema(), time: v.now, shown: v.shown(), analysis: analysis, virtual: map[int]*rowset{},
+		defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), time: v.now, shown: v.shown(), analysis: analysis, virtual: map[int]*rowset{},
 		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
 	tables, err := s.resolveAll(ctx, v, p, rows)
@@ -133,6 +137,7 @@ func (p *selectPlan) leave(v *view, tables []planner.Resolved) {
 	}
 	if left {
 		p.overlay = p.shown
+		p.defaultSchema = v.engineSchema(p.overlay)
 		p.overlaid = p.overlaid || !v.plain()
 	}
 }

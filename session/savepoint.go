@@ -61,9 +61,9 @@ func (w *work) endSavepoint(name string, match func(savepoint) bool, release boo
 			return nil
 		}
 		w.savepoints = w.savepoints[:i+1]
-		w.over = sp.over
+		w.over = sp.over.clipped()
 		if w.temporaryChanged && w.session != nil {
-			w.session.setTemporary(sp.temporary)
+			w.session.setTemporary(sp.temporary.clipped())
 		}
 		return nil
 	}
@@ -116,7 +116,9 @@ func (s *Service) endSavepoint(ctx context.Context, w *work, name string, match 
 	if err := w.endSavepoint(name, match, release); err != nil {
 		return err
 	}
-	s.discardFiles(ctx, w, w.reachable())
+	if !release {
+		s.discardFiles(ctx, w, w.reachable())
+	}
 	return nil
 }
 

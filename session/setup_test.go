@@ -27,6 +27,8 @@ type bundle struct {
 	*session.Service
 	catalog catalog.Catalog
 	bucket  objstore.Bucket
+	// components are those of Service, to make another one.
+	components session.Components
 }
 
 // setup returns a service over an empty lake whose objects are kept in bucket;
@@ -87,12 +89,13 @@ func openLimited(t *testing.T, bucket objstore.Bucket, dataPath string, allowed 
 		frontend.Close()
 		require.NoError(t, cat.Close())
 	})
-	service, err := session.New(session.Components{
+	components := session.Components{
 		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor,
 		Clock: c, Log: slog.New(slog.DiscardHandler),
-	}, o)
+	}
+	service, err := session.New(components, o)
 	require.NoError(t, err)
-	return &bundle{Service: service, catalog: cat, bucket: bucket}
+	return &bundle{Service: service, catalog: cat, bucket: bucket, components: components}
 }
 
 // rows runs a query and returns its rows as JSON, one string each.

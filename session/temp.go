@@ -279,7 +279,7 @@ func (s *Service) changeTemporary(v *view, c catalog.Commit) (catalog.Result, er
 	x := v.into
 	for {
 		before := x.temporary()
-		over := before
+		over := before.clipped() // another statement may apply its change to the same version
 		if over == nil {
 			base, err := x.noTables()
 			if err != nil {

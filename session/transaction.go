@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -205,11 +206,16 @@ func (r *transactions) of(c Caller, join bool) (*transaction, error) {
 func (r *transactions) all(x *Session) []*transaction {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []*transaction
-	for _, t := range r.open {
-		if x == nil || t.session == x {
-			out = append(out, t)
-		}
+	if x == nil {
+		return slices.Collect(maps.Values(r.open))
+	}
+	of := r.bySession[x]
+	if of == nil {
+		return nil
+	}
+	out := slices.Clone(of.protocol)
+	if of.sql != nil {
+		out = append(out, of.sql)
 	}
 	return out
 }

@@ -231,10 +231,10 @@ func (v *view) in(schema string) *view {
 func (v *view) plain() bool { return v.over == nil && v.temp == nil }
 
 // engineSchema is the default schema for the names that are left to the engine,
-// which does not know the schemas that a transaction made.
-func (v *view) engineSchema() string {
+// which knows the schemas that a transaction made only if it is shown them.
+func (v *view) engineSchema(shown *engine.Overlay) string {
 	name := v.scope.schema("")
-	if v.over != nil {
+	if v.over != nil && shown == nil {
 		if _, ok := v.base.Schema(name); !ok {
 			return DefaultSchema
 		}
