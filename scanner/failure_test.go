@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -281,6 +283,66 @@ func TestSlowConsumerBoundsReadAhead(t *testing.T) {
 	}
 	// What is in hand, plus what four workers are decoding: about 10 KiB a row group.
 	require.Less(t, alloc.most.Load(), int64(8*budget))
+}
+
+// TestStalledScansShareTheReadAhead has many clients that read one batch and then
+// none, and then go on one after the other.
+func TestStalledScansShareTheReadAhead(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 20_000)
+	for name, c := range map[string]struct {
+		total int64
+		bound func(most, unbound int64) bool
+	}{
+		"each has room":   {1 << 30, func(most, unbound int64) bool { return most >= unbound }},
+		"together little": {64 << 10, func(most, unbound int64) bool { return most < unbound/2 }},
+		"none has room":   {1, func(most, unbound int64) bool { return most < unbound/2 }},
+	} {
+		const scans = 16
+		alloc := &peak{Allocator: memory.NewGoAllocator()}
+		s := scanner.New(store, alloc, scanner.Options{ReadAheadTotalBytes: c.total, Workers: 2})
+		var readers []array.RecordReader
+		var rows int64
+		for range scans {
+			r, err := s.Scan(t.Context(), scanOf(columns, file))
+			require.NoError(t, err)
+			require.True(t, r.Next(), name)
+			rows += r.RecordBatch().NumRows()
+			readers = append(readers, r)
+		}
+		time.Sleep(100 * time.Millisecond) // gives the workers time to run ahead too far
+		held := alloc.used.Load()
+		for _, r := range slices.Backward(readers) {
+			for r.Next() {
+				rows += r.RecordBatch().NumRows()
+			}
+			require.NoError(t, r.Err(), name)
+			r.Release()
+		}
+		require.EqualValues(t, scans*20_000, rows, name)
+		require.True(t, c.bound(held, scans*wholeSize(t, store, columns, file)), "%s: %d bytes are held", name, held)
+		require.Zero(t, alloc.used.Load(), name)
+	}
+}
+
+// wholeSize returns about how many bytes the rows of a file are in memory.
+func wholeSize(t *testing.T, store objstore.Bucket, columns []lake.Column, file *lake.DataFile) int64 {
+	t.Helper()
+	alloc := &peak{Allocator: memory.NewGoAllocator()}
+	r, err := scanner.New(store, alloc, scanner.Options{}).Scan(t.Context(), scanOf(columns, file))
+	require.NoError(t, err)
+	defer r.Release()
+	var batches []arrow.RecordBatch
+	for r.Next() {
+		r.RecordBatch().Retain()
+		batches = append(batches, r.RecordBatch())
+	}
+	require.NoError(t, r.Err())
+	size := alloc.used.Load()
+	for _, b := range batches {
+		b.Release()
+	}
+	return size / 2
 }
 
 func TestScanRefusesWhatTheTableLacks(t *testing.T) {

@@ -48,6 +48,7 @@ type pipeline struct {
 	left     int64               // rows still to produce; negative for no limit
 	rowBytes int64               // most decoded bytes per row seen in a batch; 0 at first
 	stopped  bool
+	closed   bool
 	err      error // why it stopped; nil for the limit or the consumer
 }
 
@@ -58,6 +59,7 @@ func newPipeline(ctx context.Context, s *Scanner, scan *expr.Scan, sh *shape, or
 		skip:   max(scan.Offset, 0), left: scan.Limit,
 	}
 	p.cond = sync.NewCond(&p.mu)
+	s.budget.scans.Add(1)
 	for i := range scan.Tasks {
 		p.units = append(p.units, newFile(s, scan, &scan.Tasks[i]).units()...)
 	}
@@ -110,6 +112,17 @@ func (p *pipeline) close() {
 	}
 	releaseAll(p.ready)
 	p.units, p.ready = nil, nil
+	p.use(-p.used)
+	if !p.closed {
+		p.closed = true
+		p.scanner.budget.scans.Add(-1)
+	}
+}
+
+// use counts bytes that the scan holds, or no longer. The caller holds mu.
+func (p *pipeline) use(bytes int64) {
+	p.used += bytes
+	p.scanner.budget.used.Add(bytes)
 }
 
 func releaseAll(batches []arrow.RecordBatch) {
@@ -139,10 +152,10 @@ func (p *pipeline) take() *unit {
 		if i < 0 && !slices.ContainsFunc(p.units, func(u *unit) bool { return !u.done && u.rowGroup == wholeFile }) {
 			return nil
 		}
-		if i == 0 || i > 0 && p.used+p.units[i].bytes <= p.scanner.opts.ReadAheadBytes {
+		if i == 0 || i > 0 && p.scanner.budget.fits(p.used, p.units[i].bytes) {
 			u := p.units[i]
 			u.taken = true
-			p.used += u.bytes
+			p.use(u.bytes)
 			return u
 		}
 		p.cond.Wait()
@@ -155,7 +168,7 @@ func (p *pipeline) finish(u *unit, parts []*unit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u.done = true
-	p.used -= u.bytes
+	p.use(-u.bytes)
 	if len(parts) > 0 {
 		i := slices.Index(p.units, u)
 		p.units = slices.Insert(p.units, i+1, parts...)
@@ -177,7 +190,7 @@ func (p *pipeline) emit(u *unit, batch arrow.RecordBatch) bool {
 	size := batchBytes(batch)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.stopped && p.used+size > p.scanner.opts.ReadAheadBytes && !p.awaited(u) {
+	for !p.stopped && !p.scanner.budget.fits(p.used, size) && !p.awaited(u) {
 		p.cond.Wait()
 	}
 	if p.stopped {
@@ -192,7 +205,7 @@ func (p *pipeline) emit(u *unit, batch arrow.RecordBatch) bool {
 	} else {
 		p.ready = append(p.ready, batch)
 	}
-	p.used += size
+	p.use(size)
 	p.cond.Broadcast()
 	return true
 }
@@ -230,7 +243,7 @@ func (p *pipeline) pop(ctx context.Context) (arrow.RecordBatch, error) {
 			batch := (*queue)[0]
 			(*queue)[0] = nil
 			*queue = (*queue)[1:]
-			p.used -= batchBytes(batch)
+			p.use(-batchBytes(batch))
 			p.cond.Broadcast()
 			if batch = p.clip(batch); batch != nil {
 				return batch, nil

@@ -34,6 +34,7 @@ func (s *Set) Close() { s.once.Do(s.pipeline.close) }
 type orderedReader struct {
 	pipeline *pipeline
 	refs     atomic.Int64
+	units    int // of the scan
 	current  arrow.RecordBatch
 	err      error
 }
@@ -41,7 +42,9 @@ type orderedReader struct {
 var _ array.RecordReader = (*orderedReader)(nil)
 
 func newOrderedReader(p *pipeline) *orderedReader {
-	r := &orderedReader{pipeline: p}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &orderedReader{pipeline: p, units: len(p.units)}
 	r.refs.Store(1)
 	return r
 }

@@ -31,6 +31,8 @@ const (
 	// more than 4 MiB unless told otherwise.
 	DefaultBatchBytes     = 7 << 19
 	DefaultReadAheadBytes = 256 << 20
+	// DefaultReadAheadTotalBytes lets eight scans of a server read 64 MiB ahead.
+	DefaultReadAheadTotalBytes = 512 << 20
 )
 
 // Options are the limits of a Scanner. The zero value is usable.
@@ -44,6 +46,11 @@ type Options struct {
 	// plus the batches that wait for their consumer. One row group is always
 	// admitted. 0 means DefaultReadAheadBytes.
 	ReadAheadBytes int64
+	// ReadAheadTotalBytes bounds the same for all scans together, which share it
+	// evenly. A scan that is alone in what it holds back waits for nobody: its first
+	// row group, and the batch that its consumer waits for, are always admitted.
+	// 0 means DefaultReadAheadTotalBytes.
+	ReadAheadTotalBytes int64
 	// Workers is the number of goroutines that decode, for each scan; 0 means
 	// one per processor.
 	Workers int
@@ -58,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReadAheadBytes <= 0 {
 		o.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	if o.ReadAheadTotalBytes <= 0 {
+		o.ReadAheadTotalBytes = DefaultReadAheadTotalBytes
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -74,6 +84,7 @@ type Scanner struct {
 	byName bool  // columns are matched by name even in files with field ids
 
 	footers Footers
+	budget  *budget
 }
 
 // New returns a Scanner that reads from bucket and allocates batches from mem;
@@ -83,7 +94,11 @@ func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	if mem == nil {
 		mem = NewPool()
 	}
-	return &Scanner{bucket: bucket, mem: mem, pages: NewPool(), opts: opts.withDefaults(), footers: noFooters{}}
+	opts = opts.withDefaults()
+	return &Scanner{
+		bucket: bucket, mem: mem, pages: NewPool(), opts: opts, footers: noFooters{},
+		budget: &budget{scanMax: opts.ReadAheadBytes, totalMax: opts.ReadAheadTotalBytes},
+	}
 }
 
 // Scan streams the rows of scan in the order of its tasks, as batches in
