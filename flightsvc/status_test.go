@@ -66,6 +66,30 @@ func TestClassifyOtherErrors(t *testing.T) {
 	}
 }
 
+// killed is an error as the backend makes it for a statement that was ended.
+type killed struct {
+	text string
+	is   error
+}
+
+func (k killed) Error() string { return k.text }
+func (k killed) Unwrap() error { return k.is }
+
+func TestEndOfAStatementSaysWhy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		code codes.Code
+	}{
+		{killed{"statement 1 was killed by ann", context.Canceled}, codes.Canceled},
+		{killed{"statement 1 ran longer than 1s", context.DeadlineExceeded}, codes.DeadlineExceeded},
+	} {
+		st, _ := statusOf(c.err, "id")
+		require.Equal(t, c.code, st.Code())
+		require.Equal(t, c.err.Error(), st.Message())
+	}
+}
+
 func TestMessageFitsTheHeadersAndIsUTF8(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"plain", strings.Repeat("x", 20_000), strings.Repeat("é%\x00", 9_000), "bad \xff\xfe bytes"} {
