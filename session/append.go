@@ -64,7 +64,7 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 		return Update{}, err
 	}
 	defer c.end()
-	up, err := s.ingest(ctx, in, &countedReader{RecordReader: stream, call: c})
+	up, err := s.ingest(ctx, in, clientReader{RecordReader: stream, call: c})
 	return up, because(ctx, err)
 }
 
@@ -178,7 +178,7 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 	if err != nil {
 		return Update{}, err
 	}
-	files, err := s.write(ctx, t, writer.Spec{Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options}, r.stream)
+	files, err := s.write(ctx, t, writer.Spec{Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options}, counted(ctx, r.stream))
 	if err != nil {
 		return Update{}, err
 	}

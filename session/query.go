@@ -110,7 +110,7 @@ func (s *Service) start(ctx context.Context, p *selectPlan) (array.RecordReader,
 	case p.plan.Answer != nil:
 		return oneBatch(p.plan.Answer.Batch(s.mem))
 	case p.native():
-		reader, err := s.scanner.Scan(ctx, &p.plan.Native.Scan)
+		reader, err := s.scannerOf(ctx).Scan(ctx, &p.plan.Native.Scan)
 		if err != nil {
 			return nil, err
 		}

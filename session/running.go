@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
+	"github.com/flightlake/flightlake/scanner"
 	"github.com/flightlake/flightlake/workload"
 )
 
@@ -95,7 +97,7 @@ func (s *Service) begin(ctx context.Context, c Caller, info workload.Info) (cont
 			return ctx, nil, errSessionEnded()
 		}
 	}
-	ctx, st, err := s.statements.Start(ctx, info)
+	ctx, st, err := s.statements.Start(context.WithValue(ctx, callKey{}, running), info)
 	if err != nil {
 		if running.session != nil {
 			running.session.leave()
@@ -104,6 +106,44 @@ func (s *Service) begin(ctx context.Context, c Caller, info workload.Info) (cont
 	}
 	running.Statement = st
 	return ctx, running, nil
+}
+
+// callKey is the key of the call in the context that begin returns.
+type callKey struct{}
+
+// callOf returns the call that a context belongs to; nil outside of one.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// scannerOf returns a scanner whose batches are counted for the call of ctx.
+func (s *Service) scannerOf(ctx context.Context) *scanner.Scanner {
+	c := callOf(ctx)
+	if c == nil {
+		return s.scanner
+	}
+	return s.scanner.WithAllocator(func(mem memory.Allocator) memory.Allocator { return c.Allocator(mem) })
+}
+
+// progressOf returns what tells the progress of a reader; nil if nothing does.
+func progressOf(reader array.RecordReader) func() float64 {
+	for {
+		switch r := reader.(type) {
+		case interface{ Progress() float64 }:
+			return r.Progress
+		case *renamedReader:
+			reader = r.RecordReader
+		case *releasingReader:
+			reader = r.RecordReader
+		case *blamingReader:
+			reader = r.RecordReader
+		case *coalescedReader:
+			reader = r.RecordReader
+		default:
+			return nil
+		}
+	}
 }
 
 // end gives the turn back. A second call does nothing.
@@ -177,6 +217,7 @@ type trackedReader struct {
 func tracked(ctx context.Context, reader array.RecordReader, c *call) array.RecordReader {
 	r := &trackedReader{RecordReader: reader, call: c, becauseFn: func(err error) error { return because(ctx, err) }}
 	r.references.Store(1)
+	c.SetProgressFunc(progressOf(reader))
 	return r
 }
 
@@ -213,19 +254,27 @@ func (r *trackedReader) Release() {
 	}
 }
 
-// countedReader counts the rows that a call takes from its client.
+// countedReader counts the rows that a call writes.
 type countedReader struct {
 	array.RecordReader
 	call *call
 	err  error
 }
 
+// counted returns a reader of the same rows, which stays the caller's, that counts
+// them for the call of ctx.
+func counted(ctx context.Context, reader array.RecordReader) array.RecordReader {
+	c := callOf(ctx)
+	if c == nil {
+		return reader
+	}
+	c.SetProgressFunc(progressOf(reader))
+	return &countedReader{RecordReader: reader, call: c}
+}
+
 // Next implements array.RecordReader.
 func (r *countedReader) Next() bool {
-	r.call.Stall()
-	more := r.err == nil && r.RecordReader.Next()
-	r.call.Resume()
-	if !more {
+	if r.err != nil || !r.RecordReader.Next() {
 		return false
 	}
 	batch := r.RecordBatch()
@@ -326,6 +375,20 @@ func (s *Service) sessionRows(_ context.Context, v *view, a arguments) (*rowset,
 		})
 	}
 	return r, nil
+}
+
+// clientReader reads the stream of an ingest. While its client sends nothing, the
+// statement stalls.
+type clientReader struct {
+	array.RecordReader
+	call *call
+}
+
+// Next implements array.RecordReader.
+func (r clientReader) Next() bool {
+	r.call.Stall()
+	defer r.call.Resume()
+	return r.RecordReader.Next()
 }
 
 // text describes the ingest as lake.statements() shows it.

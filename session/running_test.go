@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/internal/clock"
@@ -170,4 +171,83 @@ func TestMaintainEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		b.Maintain(ctx) // returns when ctx ends, after it has swept some times
 	})
+}
+
+func TestWhatAScanHoldsAndHasDoneIsShown(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i BIGINT, s VARCHAR) WITH (row_group_rows = 20000)")
+	b.exec(t, "INSERT INTO t SELECT i, 'value ' || i FROM range(200000) r(i)")
+	who := b.connect(t)
+	rows := who.start(t, "one", "SELECT * FROM t")
+	require.True(t, rows.Reader.Next())
+	seen := b.rows(t, "SELECT rows > 0, rows < 200000, bytes > 0, memory_bytes > 0, progress < 1 FROM lake.statements() WHERE id = 'one'")
+	require.Equal(t, []string{"true|true|true|true|true"}, seen)
+	last := b.Progress("one")
+	for rows.Reader.Next() {
+		now := b.Progress("one")
+		require.GreaterOrEqual(t, now, last)
+		last = now
+	}
+	require.NoError(t, rows.Reader.Err())
+	require.InDelta(t, 1, b.Progress("one"), 0)
+	require.Equal(t, []string{"200000"}, b.rows(t, "SELECT rows FROM lake.statements() WHERE id = 'one'"))
+	rows.Reader.Release()
+	require.InDelta(t, lake.Unknown, b.Progress("one"), 0)
+	require.Zero(t, b.Stats().Workload.MemoryBytes)
+}
+
+func TestAStatementThatHoldsTooMuchMemoryEnds(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, clock.System{}, session.Options{Workload: workload.Options{MemoryBytesMax: 200 << 10}})
+	b.exec(t, "CREATE TABLE t AS SELECT i, 'value ' || i AS s FROM range(200000) r(i)")
+	who := b.connect(t)
+	rows := who.start(t, "one", "SELECT * FROM t")
+	drain(rows)
+	require.ErrorIs(t, rows.Reader.Err(), lake.ErrExhausted)
+	require.ErrorContains(t, rows.Reader.Err(), "one statement may hold 204800 (statement_memory)")
+	rows.Reader.Release()
+	require.Zero(t, b.Stats().Workload.MemoryBytes)
+	require.Equal(t, []string{"7"}, who.read("SELECT i FROM t WHERE i = 7 LIMIT 1"))
+}
+
+func TestRowsThatAStatementWritesAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	stream := &watchedReader{RecordReader: numbers(t, 0, 100, 10)}
+	stream.nextFunc = func(batch int) {
+		if batch == 5 {
+			require.Equal(t, []string{`INGEST INTO "t"|ingest|40`}, b.rows(t, "SELECT sql, kind, rows FROM lake.statements() WHERE id = 'one'"))
+		}
+	}
+	_, err := b.Ingest(t.Context(), session.Ingest{ID: "one", Table: "t", IfMissing: session.MissingCreate}, stream)
+	require.NoError(t, err)
+}
+
+// watchedReader calls a function before each batch, which it numbers from 1 on.
+type watchedReader struct {
+	array.RecordReader
+	nextFunc func(batch int)
+	n        int
+}
+
+func (r *watchedReader) Next() bool {
+	r.n++
+	r.nextFunc(r.n)
+	return r.RecordReader.Next()
+}
+
+func TestAnIngestIsKilledBetweenBatches(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	stream := &watchedReader{RecordReader: numbers(t, 0, 100, 10)}
+	stream.nextFunc = func(batch int) {
+		if batch == 5 {
+			_, err := b.Cancel(t.Context(), session.Caller{}, "one")
+			require.NoError(t, err)
+		}
+	}
+	_, err := b.Ingest(t.Context(), session.Ingest{ID: "one", Table: "t", IfMissing: session.MissingCreate}, stream)
+	require.EqualError(t, err, "statement one was killed by anonymous")
+	b.clean(t)
 }
