@@ -36,12 +36,17 @@ type Settings struct {
 	SessionIdleTimeout     time.Duration `toml:"session_idle_timeout" help:"after how long without use a session ends"`
 	SessionLinger          time.Duration `toml:"session_linger" help:"how long a session with a cookie or token outlives its last connection"`
 	TransactionIdleTimeout time.Duration `toml:"transaction_idle_timeout" help:"after how long without a statement a transaction is rolled back"`
+	TemporaryBytes         Bytes         `toml:"temporary_bytes" help:"files of the temporary tables of one session"`
 	TicketLifetime         time.Duration `toml:"ticket_lifetime" help:"how long tickets are good"`
 	TokenLifetime          time.Duration `toml:"token_lifetime" help:"how long session tokens and cookies are good"`
 
 	MessageBytesMax       Bytes         `toml:"message_bytes_max" help:"largest message that is received"`
 	WindowBytes           Bytes         `toml:"window_bytes" help:"what a client may send ahead of the reader"`
 	ConnectionStreamsMax  int           `toml:"connection_streams_max" help:"calls that one connection may have open"`
+	HeaderBytesMax        Bytes         `toml:"header_bytes_max" help:"headers of a call, counting 32 bytes more for each"`
+	KeepaliveInterval     time.Duration `toml:"keepalive_interval" help:"after how long a silent connection is pinged"`
+	KeepaliveTimeout      time.Duration `toml:"keepalive_timeout" help:"how long the answer to a ping may take before the connection is closed"`
+	PingIntervalMin       time.Duration `toml:"ping_interval_min" help:"how often clients may ping; those that do more often are cut off"`
 	ConnectionIdleTimeout time.Duration `toml:"connection_idle_timeout" help:"after how long without a call a connection is closed; 0 for never"`
 	DrainTimeout          time.Duration `toml:"drain_timeout" help:"how long a shutdown waits for running calls"`
 	LogLevel              string        `toml:"log_level" help:"debug, info, warn or error"`
@@ -64,11 +69,16 @@ func Default() Settings {
 		SessionIdleTimeout:     30 * time.Minute,
 		SessionLinger:          2 * time.Minute,
 		TransactionIdleTimeout: 10 * time.Minute,
+		TemporaryBytes:         256 << 20,
 		TicketLifetime:         time.Hour,
 		TokenLifetime:          24 * time.Hour,
 		MessageBytesMax:        256 << 20,
 		WindowBytes:            8 << 20,
 		ConnectionStreamsMax:   4096,
+		HeaderBytesMax:         96 << 10,
+		KeepaliveInterval:      30 * time.Second,
+		KeepaliveTimeout:       20 * time.Second,
+		PingIntervalMin:        time.Second,
 		DrainTimeout:           30 * time.Second,
 		LogLevel:               "info",
 	}

@@ -41,11 +41,16 @@ func (s *Settings) validateLimits() error {
 		{"session_idle_timeout", int64(s.SessionIdleTimeout)},
 		{"session_linger", int64(s.SessionLinger)},
 		{"transaction_idle_timeout", int64(s.TransactionIdleTimeout)},
+		{"temporary_bytes", int64(s.TemporaryBytes)},
 		{"ticket_lifetime", int64(s.TicketLifetime)},
 		{"token_lifetime", int64(s.TokenLifetime)},
 		{"message_bytes_max", int64(s.MessageBytesMax)},
 		{"window_bytes", int64(s.WindowBytes)},
 		{"connection_streams_max", int64(s.ConnectionStreamsMax)},
+		{"header_bytes_max", int64(s.HeaderBytesMax)},
+		{"keepalive_interval", int64(s.KeepaliveInterval)},
+		{"keepalive_timeout", int64(s.KeepaliveTimeout)},
+		{"ping_interval_min", int64(s.PingIntervalMin)},
 		{"drain_timeout", int64(s.DrainTimeout)},
 	} {
 		if n.value <= 0 {
@@ -63,7 +68,7 @@ func (s *Settings) validateLimits() error {
 	const int31 = 1<<31 - 1 // what HTTP/2 and gRPC can say
 	for name, n := range map[string]int64{
 		"message_bytes_max": int64(s.MessageBytesMax), "window_bytes": int64(s.WindowBytes),
-		"connection_streams_max": int64(s.ConnectionStreamsMax),
+		"connection_streams_max": int64(s.ConnectionStreamsMax), "header_bytes_max": int64(s.HeaderBytesMax),
 	} {
 		if n > int31 {
 			errs = append(errs, fmt.Errorf("%s must be less than 2 GiB", name))

@@ -52,9 +52,18 @@ const (
 	// A proxy may bring all its clients on one.
 	DefaultConcurrentStreamsMax = 4096
 
-	// headerListBytesMax lets 64 KiB of a client's headers pass: HTTP/2 counts 32
+	// DefaultHeaderBytesMax lets 64 KiB of a client's headers pass: HTTP/2 counts 32
 	// bytes more for each, and those of gRPC come on top.
-	headerListBytesMax = 96 << 10
+	DefaultHeaderBytesMax = 96 << 10
+	// DefaultKeepaliveInterval is after how long a silent connection is pinged: proxies
+	// close those that are silent for a minute or more.
+	DefaultKeepaliveInterval = 30 * time.Second
+	// DefaultKeepaliveTimeout is how long the answer to a ping may take.
+	DefaultKeepaliveTimeout = 20 * time.Second
+	// DefaultPingIntervalMin is how often clients may ping: those that do more often are
+	// taken for an attack.
+	DefaultPingIntervalMin = time.Second
+
 	// The windows let a client have this much of an ingest under way; see
 	// docs of Options.WindowBytes.
 	defaultWindowBytes = 8 << 20
@@ -63,12 +72,7 @@ const (
 	writeBufferBytes = 256 << 10
 	readBufferBytes  = 64 << 10
 
-	// Proxies close connections that are silent for a minute or more.
-	keepaliveIdle    = 30 * time.Second
-	keepaliveTimeout = 20 * time.Second
-	// Clients that ping more often are taken for an attack.
-	pingIntervalMin = time.Second
-	keyBytes        = 32
+	keyBytes = 32
 
 	// sweepInterval is how often sessions and statements that nobody asks for are
 	// looked for.
@@ -116,6 +120,15 @@ type Options struct {
 	// ConcurrentStreamsMax is how many calls one connection may have open; more wait
 	// in the client. 0 means DefaultConcurrentStreamsMax.
 	ConcurrentStreamsMax uint32
+	// HeaderBytesMax bounds the headers of a call as HTTP/2 counts them; 0 means
+	// DefaultHeaderBytesMax.
+	HeaderBytesMax uint32
+	// KeepaliveInterval is after how long a silent connection is pinged, and
+	// KeepaliveTimeout how long the answer may take before it is closed; 0 means
+	// DefaultKeepaliveInterval and DefaultKeepaliveTimeout.
+	KeepaliveInterval, KeepaliveTimeout time.Duration
+	// PingIntervalMin is how often clients may ping; 0 means DefaultPingIntervalMin.
+	PingIntervalMin time.Duration
 	// ConnectionIdle closes connections without a call for so long; 0 means never.
 	ConnectionIdle time.Duration
 	// Clock tells the time; nil means the machine's.
@@ -157,6 +170,10 @@ func (o Options) withDefaults() Options {
 	o.PollIdle = cmp.Or(o.PollIdle, DefaultPollIdle)
 	o.PollStatementsMax = cmp.Or(o.PollStatementsMax, DefaultPollStatementsMax)
 	o.ConcurrentStreamsMax = cmp.Or(o.ConcurrentStreamsMax, DefaultConcurrentStreamsMax)
+	o.HeaderBytesMax = cmp.Or(o.HeaderBytesMax, DefaultHeaderBytesMax)
+	o.KeepaliveInterval = cmp.Or(o.KeepaliveInterval, DefaultKeepaliveInterval)
+	o.KeepaliveTimeout = cmp.Or(o.KeepaliveTimeout, DefaultKeepaliveTimeout)
+	o.PingIntervalMin = cmp.Or(o.PingIntervalMin, DefaultPingIntervalMin)
 	o.Version = cmp.Or(o.Version, "dev")
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -200,15 +217,15 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.opts.MaxRecvBytes),
 		grpc.MaxSendMsgSize(messageBytesLimit),
-		grpc.MaxHeaderListSize(headerListBytesMax),
+		grpc.MaxHeaderListSize(s.opts.HeaderBytesMax),
 		grpc.StaticStreamWindowSize(s.opts.WindowBytes),
 		grpc.StaticConnWindowSize(2 * s.opts.WindowBytes),
 		grpc.WriteBufferSize(writeBufferBytes),
 		grpc.ReadBufferSize(readBufferBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: keepaliveIdle, Timeout: keepaliveTimeout, MaxConnectionIdle: s.opts.ConnectionIdle,
+			Time: s.opts.KeepaliveInterval, Timeout: s.opts.KeepaliveTimeout, MaxConnectionIdle: s.opts.ConnectionIdle,
 		}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingIntervalMin, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: s.opts.PingIntervalMin, PermitWithoutStream: true}),
 		grpc.MaxConcurrentStreams(s.opts.ConcurrentStreamsMax),
 		grpc.StatsHandler(connections{s}),
 		grpc.WaitForHandlers(true),

@@ -9,8 +9,10 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
+import urllib.request
 
 import harness
 import pyarrow as pa
@@ -426,6 +428,23 @@ def test_a_network_is_served_with_users_only(tmp_path):
     refused = harness.Server(tmp_path / "lake", "--log-level", "info", listen="0.0.0.0:0")
     with pytest.raises(RuntimeError, match=r"flightlake passwd(.|\n)*flightlake cert(.|\n)*--auth-file"):
         refused.start(timeout=10)
+
+
+def test_metrics_count_sessions_and_statements(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    server = harness.Server(tmp_path / "lake", http=address).start()
+    try:
+        server.run("CREATE TABLE t (i INTEGER)")
+        server.rows("SELECT 1")
+        text = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode()
+        values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("flightlake_s"))
+        assert float(values["flightlake_statement_calls_total"]) >= 2
+        assert float(values["flightlake_statements_running"]) == 0
+        assert "flightlake_sessions" in values and "flightlake_statements_queued" in values
+    finally:
+        server.close()
 
 
 def test_tokens_and_tickets_survive_a_restart(tmp_path):

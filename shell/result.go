@@ -28,7 +28,7 @@ type Result struct {
 	Total int64
 
 	client    *Client
-	ctx       context.Context //nolint:containedctx // the life of the streams that Next opens is that of the Result
+	ctx       context.Context // of the streams that Next opens, whose life is that of the Result
 	cancel    context.CancelFunc
 	endpoints []*flight.FlightEndpoint
 	reader    *flight.Reader
@@ -180,7 +180,7 @@ func (c *Client) Describe(ctx context.Context, sql string) (*arrow.Schema, error
 	}
 	defer func() { _ = prepared.Close(ctx) }()
 	if update, known := prepared.IsUpdate(); known && update {
-		return nil, nil //nolint:nilnil // an update has no rows and that is no error
+		return nil, nil
 	}
 	return prepared.DatasetSchema(), nil
 }

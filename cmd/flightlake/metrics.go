@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/flightlake/flightlake/cache"
@@ -10,6 +12,27 @@ import (
 // registerMetrics shows the counters of the service.
 func registerMetrics(registry *prometheus.Registry, service *session.Service) {
 	registerCacheMetrics(registry, service)
+	for _, m := range []struct {
+		name, help string
+		valueFunc  func(session.Stats) int64
+	}{
+		{"sessions", "Sessions that are open.", func(s session.Stats) int64 { return s.Sessions }},
+		{"statements_running", "Statements that run.", func(s session.Stats) int64 { return s.Workload.Running }},
+		{"statements_queued", "Statements that wait for their turn.", func(s session.Stats) int64 { return s.Workload.Queued }},
+		{"statements_memory_bytes", "Memory that statements hold.", func(s session.Stats) int64 { return s.Workload.MemoryBytes }},
+		{"statement_calls_total", "Calls of clients that ran statements.", func(s session.Stats) int64 { return s.Workload.Started }},
+		{"statements_killed_total", "Statements that were killed, or ended with their session.", func(s session.Stats) int64 { return s.Workload.Killed }},
+		{"statements_timed_out_total", "Statements that took too long.", func(s session.Stats) int64 { return s.Workload.TimedOut }},
+		{"statements_refused_total", "Statements that got no turn.", func(s session.Stats) int64 { return s.Workload.Refused }},
+	} {
+		value := func() float64 { return float64(m.valueFunc(service.Stats())) }
+		opts := prometheus.Opts{Name: "flightlake_" + m.name, Help: m.help}
+		if strings.HasSuffix(m.name, "_total") {
+			registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts), value))
+		} else {
+			registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts), value))
+		}
+	}
 }
 
 // registerCacheMetrics shows the counters of the metadata cache, labelled by

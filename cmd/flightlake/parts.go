@@ -177,6 +177,7 @@ func sessionOptions(settings config.Settings) session.Options {
 		TransactionIdleTimeout: settings.TransactionIdleTimeout,
 		StatementTimeout:       settings.StatementTimeout,
 		SessionsMax:            settings.SessionsMax,
+		TemporaryBytesMax:      int64(settings.TemporaryBytes),
 		SessionIdleTimeout:     settings.SessionIdleTimeout,
 		Workload: workload.Options{
 			RunningMax: settings.StatementsMax, QueuedMax: settings.StatementQueueMax, QueueTimeout: settings.StatementQueueTimeout,
@@ -197,12 +198,14 @@ func executorOptions(settings config.Settings, dataPath string) engine.Options {
 func flightOptions(settings config.Settings, p *parts, log *slog.Logger) (flightsvc.Options, error) {
 	o := flightsvc.Options{
 		Logger: log, Version: version, Clock: clock.System{}, Key: p.key,
-		MaxRecvBytes: int(settings.MessageBytesMax), WindowBytes: int32(settings.WindowBytes), //nolint:gosec // Validate keeps it below 2 GiB
+		MaxRecvBytes: int(settings.MessageBytesMax), WindowBytes: int32(settings.WindowBytes), // Validate keeps it below 2 GiB
 		DrainTimeout:   settings.DrainTimeout,
 		TicketLifetime: settings.TicketLifetime, TokenLifetime: settings.TokenLifetime,
 		SessionLinger: settings.SessionLinger, TransactionTimeout: settings.TransactionIdleTimeout,
-		ConcurrentStreamsMax: uint32(settings.ConnectionStreamsMax), ConnectionIdle: settings.ConnectionIdleTimeout, //nolint:gosec // as above
+		ConcurrentStreamsMax: uint32(settings.ConnectionStreamsMax), ConnectionIdle: settings.ConnectionIdleTimeout,
 	}
+	o.HeaderBytesMax = uint32(settings.HeaderBytesMax)
+	o.KeepaliveInterval, o.KeepaliveTimeout, o.PingIntervalMin = settings.KeepaliveInterval, settings.KeepaliveTimeout, settings.PingIntervalMin
 	if p.users != nil {
 		o.Auth = p.users
 	}
@@ -214,7 +217,7 @@ func flightOptions(settings config.Settings, p *parts, log *slog.Logger) (flight
 // tlsConfig returns nil if TLS is off.
 func tlsConfig(settings config.Settings) (*tls.Config, error) {
 	if settings.TLSCert == "" {
-		return nil, nil //nolint:nilnil // nil is how the server is told
+		return nil, nil
 	}
 	pair, err := tls.LoadX509KeyPair(settings.TLSCert, settings.TLSKey)
 	if err != nil {
