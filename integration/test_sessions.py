@@ -116,9 +116,9 @@ def test_timestamps_with_a_zone_are_sent_as_utc_or_without_a_zone(connection):
             table = cursor.execute("SELECT TIMESTAMPTZ '2024-07-01 12:00:00+02' AS t, [t] AS l").fetch_arrow_table()
             return table.schema.types[0], table["t"].to_pylist()[0].isoformat(), str(table.schema.types[1])
 
-    assert sent() == (pa.timestamp("us", "UTC"), "2024-07-01T10:00:00+00:00", "list<l: timestamp[us, tz=UTC]>")
+    assert sent() == (pa.timestamp("us", "UTC"), "2024-07-01T10:00:00+00:00", "list<element: timestamp[us, tz=UTC]>")
     run(connection, "SET timestamptz = 'naive'")
-    assert sent() == (pa.timestamp("us"), "2024-07-01T10:00:00", "list<l: timestamp[us]>")
+    assert sent() == (pa.timestamp("us"), "2024-07-01T10:00:00", "list<element: timestamp[us]>")
     run(connection, "SET timezone = 'UTC'")
     with harness.raises("invalid", "UTC"):
         run(connection, "SET timezone = 'America/New_York'")
