@@ -41,7 +41,7 @@ func (s *Service) Execute(ctx context.Context, st Statement) (Update, error) {
 		return Update{}, s.control(ctx, st.Caller, statements)
 	default:
 	}
-	if create := statements[0].Create; create != nil && create.Temporary {
+	if create := statements[0].Create; create != nil && saysTemporary(create) {
 		if _, err := st.Caller.Open(ctx); err != nil {
 			return Update{}, err
 		}

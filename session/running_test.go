@@ -205,7 +205,7 @@ func TestAStatementThatHoldsTooMuchMemoryEnds(t *testing.T) {
 	rows := who.start(t, "one", "SELECT * FROM t")
 	drain(rows)
 	require.ErrorIs(t, rows.Reader.Err(), lake.ErrExhausted)
-	require.ErrorContains(t, rows.Reader.Err(), "one statement may hold 204800 (statement_memory)")
+	require.ErrorContains(t, rows.Reader.Err(), "one statement may hold 204800 (statement_memory_bytes)")
 	rows.Reader.Release()
 	require.Zero(t, b.Stats().Workload.MemoryBytes)
 	require.Equal(t, []string{"7"}, who.read("SELECT i FROM t WHERE i = 7 LIMIT 1"))
@@ -250,4 +250,61 @@ func TestAnIngestIsKilledBetweenBatches(t *testing.T) {
 	_, err := b.Ingest(t.Context(), session.Ingest{ID: "one", Table: "t", IfMissing: session.MissingCreate}, stream)
 	require.EqualError(t, err, "statement one was killed by anonymous")
 	b.clean(t)
+}
+
+func TestUsersSeeAndKillTheirOwnStatements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tom, ian, root := w.inSession(t, "tom"), w.inSession(t, "ian"), w.inSession(t, "root")
+	q, err := w.Plan(t.Context(), session.Statement{ID: "one", SQL: endless, Caller: tom.caller})
+	require.NoError(t, err)
+	rows, err := w.Run(t.Context(), q)
+	require.NoError(t, err)
+	defer rows.Reader.Release()
+	listed := func(a *actor, function string) []string {
+		out, err := w.query(t.Context(), a.statement("SELECT DISTINCT \"user\" FROM lake."+function+"() ORDER BY ALL"))
+		require.NoError(t, err)
+		return out
+	}
+	for _, function := range []string{"statements", "sessions"} {
+		require.NotContains(t, listed(ian, function), "tom", function)
+		require.Contains(t, listed(tom, function), "tom", function)
+		require.Contains(t, listed(root, function), "tom", function)
+	}
+	short, err := w.query(t.Context(), tom.statement("SELECT id FROM lake.sessions() WHERE current"))
+	require.NoError(t, err)
+	for _, sql := range []string{"KILL 'one'", "KILL SESSION '" + short[0] + "'"} {
+		_, err = w.Execute(t.Context(), ian.statement(sql))
+		require.ErrorIs(t, err, lake.ErrForbidden, sql)
+		require.ErrorContains(t, err, "another user's", sql)
+	}
+	_, err = w.Cancel(t.Context(), ian.caller, "one")
+	require.ErrorIs(t, err, lake.ErrForbidden)
+	_, err = w.Execute(t.Context(), root.statement("KILL 'one'"))
+	require.NoError(t, err)
+	drain(rows)
+	require.EqualError(t, rows.Reader.Err(), "statement one was killed by root")
+	_, err = w.Execute(t.Context(), root.statement("KILL SESSION '"+short[0]+"'"))
+	require.NoError(t, err)
+	_, err = w.Session(tom.caller.Session.ID(), tom.caller.Identity)
+	require.ErrorIs(t, err, lake.ErrUnauthenticated)
+}
+
+func TestReadersMakeTemporaryTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, user := range []string{"rita", "eve"} {
+		a := w.inSession(t, user)
+		for _, sql := range []string{"CREATE TEMP TABLE mine AS FROM sales.orders", "INSERT INTO mine FROM mine"} {
+			_, err := w.Execute(t.Context(), a.statement(sql))
+			require.NoError(t, err, sql)
+		}
+		rows, err := w.query(t.Context(), a.statement("SELECT count(*) FROM mine"))
+		require.NoError(t, err)
+		require.Equal(t, []string{map[string]string{"rita": "12", "eve": "4"}[user]}, rows, "the row filter of %s holds", user)
+		_, err = w.Execute(t.Context(), a.statement("DROP TABLE mine"))
+		require.NoError(t, err)
+		_, err = w.Execute(t.Context(), a.statement("CREATE TABLE main.mine AS SELECT 1 AS a"))
+		require.ErrorIs(t, err, lake.ErrForbidden)
+	}
 }

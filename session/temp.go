@@ -245,6 +245,12 @@ func (v *view) namesTemporary(name sqltext.ObjectName) bool {
 	return !ok
 }
 
+// saysTemporary reports whether a statement may make a temporary table, for
+// which its client needs a session.
+func saysTemporary(c *sqltext.Create) bool {
+	return c.Temporary || strings.EqualFold(c.Name.Schema, temporarySchema) || strings.EqualFold(c.Name.Catalog, temporarySchema)
+}
+
 // placeOf returns the view in which a statement makes the table of a name, which
 // was called temporary or not.
 //

@@ -297,3 +297,16 @@ func TestIdleSessionsFreeTheirTemporaryTables(t *testing.T) {
 	_, err := c.query(t.Context(), session.Statement{SQL: "FROM t", Caller: c.caller})
 	require.Error(t, err)
 }
+
+func TestNamingSchemaTempOpensASession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	opened := 0
+	caller := session.Caller{OpenFunc: func(ctx context.Context) (*session.Session, error) {
+		opened++
+		return b.OpenSession(ctx, nil)
+	}}
+	_, err := b.Execute(t.Context(), session.Statement{SQL: "CREATE TABLE temp.t (i INT)", Caller: caller})
+	require.NoError(t, err)
+	require.Equal(t, 1, opened)
+}

@@ -53,7 +53,7 @@ func (a *Allocator) add(n int64) {
 func (r *Registry) checkMemory(s *Statement) error {
 	held := s.turn.memory.Load() + s.memory()
 	if limit := r.options.MemoryBytesMax; held > limit {
-		err := lake.Errorf(lake.KindExhausted, "statement %s holds %d bytes of memory; one statement may hold %d (statement_memory)",
+		err := lake.Errorf(lake.KindExhausted, "statement %s holds %d bytes of memory; one statement may hold %d (statement_memory_bytes)",
 			s.info.ID, held, limit)
 		s.stop(err)
 		return err
@@ -65,7 +65,7 @@ func (r *Registry) checkMemory(s *Statement) error {
 	if largest == nil {
 		return nil // others hold it who have ended, and are about to free it
 	}
-	err := lake.Errorf(lake.KindExhausted, "statement %s was ended because it holds most of the %d bytes of memory that all statements may hold (total_memory)",
+	err := lake.Errorf(lake.KindExhausted, "statement %s was ended because it holds most of the %d bytes of memory that all statements may hold (statements_memory_bytes)",
 		largest.info.ID, r.options.MemoryTotalMax)
 	for _, call := range calls {
 		call.stop(err)

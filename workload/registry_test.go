@@ -263,7 +263,7 @@ func TestMemoryIsCountedAndLimitsAStatement(t *testing.T) {
 	require.Equal(t, int64(200), r.List()[0].Memory)
 	err := st.Check()
 	require.ErrorIs(t, err, lake.ErrExhausted)
-	require.ErrorContains(t, err, "may hold 100 (statement_memory)")
+	require.ErrorContains(t, err, "may hold 100 (statement_memory_bytes)")
 	require.ErrorIs(t, context.Cause(ctx), lake.ErrExhausted)
 	st.End()
 	require.Equal(t, int64(200), r.Stats().MemoryBytes)
