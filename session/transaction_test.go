@@ -2,11 +2,11 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/auth"
@@ -549,17 +549,18 @@ func TestStatementsOfOneTransactionAtTheSameTime(t *testing.T) {
 	c := b.begin(t)
 	c.do("CREATE TABLE t (i INT)")
 	var wg sync.WaitGroup
-	for range 8 {
+	errs := make([]error, 8)
+	for i := range errs {
 		wg.Go(func() {
 			for range 3 {
 				_, err := c.try("INSERT INTO t VALUES (1)")
-				assert.NoError(t, err)
-				_, err = c.try("CREATE TABLE IF NOT EXISTS u (i INT)")
-				assert.NoError(t, err)
+				_, err2 := c.try("CREATE TABLE IF NOT EXISTS u (i INT)")
+				errs[i] = errors.Join(errs[i], err, err2)
 			}
 		})
 	}
 	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, []string{"24"}, c.read("SELECT count(*) FROM t"))
 	c.commit()
 	require.Equal(t, []string{"24"}, b.rows(t, "SELECT count(*) FROM t"))
