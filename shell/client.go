@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
@@ -57,6 +58,8 @@ type Client struct {
 	auth   *authorization
 	jar    flight.ClientMiddleware
 	mem    memory.Allocator
+
+	silent atomic.Bool // the server has no list of statements
 
 	mu sync.Mutex
 	// elsewhere are the clients of endpoints at other places, by URI. mu guards it.

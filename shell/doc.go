@@ -7,5 +7,6 @@
 // and backslash commands.
 //
 // It knows nothing of flightlake's server: what it needs to know about schemas
-// and tables it asks by the protocol.
+// and tables it asks by the protocol. Only the progress of a statement is asked in
+// flightlake's SQL, once of a server that has no such table.
 package shell

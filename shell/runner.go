@@ -60,7 +60,9 @@ func (r *Runner) Run(ctx context.Context, sql string) error {
 	if r.Settings.SchemaOnly {
 		return r.describe(ctx, sql)
 	}
-	stop := r.Progress.Start(began)
+	stop := r.Progress.Start(ctx, began, func(ctx context.Context, elapsed time.Duration) string {
+		return r.Client.Told(ctx, sql, elapsed)
+	})
 	defer stop()
 	result, err := r.Client.Start(ctx, sql)
 	if err != nil {

@@ -132,24 +132,37 @@ func openBucket(settings config.Settings) (objstore.Bucket, string, error) {
 // sealKey reads the key of tickets and tokens, or makes it, so that both outlive the
 // server. With an empty path it is of this process only.
 func sealKey(path string) ([]byte, error) {
-	key := make([]byte, keyBytes)
-	_, _ = rand.Read(key) // never fails: crypto/rand aborts the program instead
 	if path == "" {
+		key := make([]byte, keyBytes)
+		_, _ = rand.Read(key) // never fails: crypto/rand aborts the program instead
 		return key, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return readSealKey(path)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeSealKey(path); err != nil {
+			return nil, fmt.Errorf("key_file: %w", err)
+		}
 	}
+	return readSealKey(path)
+}
+
+// makeSealKey makes the file as a whole or not at all: one that a crash cut short
+// would keep the server from starting. Of several servers that start at once the first makes it.
+func makeSealKey(path string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".flightlake-key-*") // made with 0600
 	if err != nil {
-		return nil, fmt.Errorf("key_file: %w", err)
+		return err
 	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	key := make([]byte, keyBytes)
+	_, _ = rand.Read(key) // never fails: crypto/rand aborts the program instead
 	_, err = f.Write(key)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		// A file that is only begun would keep the next start from making one.
-		return nil, errors.Join(fmt.Errorf("key_file: %w", err), os.Remove(path))
+		return err
 	}
-	return key, nil
+	if err = os.Link(f.Name(), path); errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // readSealKey refuses a key that others could know.
