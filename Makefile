@@ -17,6 +17,7 @@ VENV  := $(CURDIR)/.venv
 PY    := $(VENV)/bin/python
 LINT  := $(CACHE)/bin/golangci-lint
 JDBC  := $(CACHE)/jdbc/flight-sql-jdbc-driver-$(JDBC_VERSION).jar
+JS    := $(CACHE)/js/node_modules/.installed
 
 MAVEN_COPY   := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 
@@ -61,7 +62,7 @@ test-race: ## Go tests of the packages without cgo, under the race detector
 	$(GO) test -race -short -tags $(TAGS) -timeout 15m $(RACE_PACKAGES)
 
 .PHONY: test-integration
-test-integration: build $(VENV)/.installed $(JDBC) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
+test-integration: build $(VENV)/.installed $(JDBC) $(JS) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
 	FLIGHTLAKE_TEST_SF=$(TEST_SF) FLIGHTLAKE_TEST_KILLS=$(TEST_KILLS) $(PYTEST)
 
 .PHONY: test-go-clients
@@ -86,7 +87,7 @@ bench-short: build $(VENV)/.installed ## every benchmark once on little data, so
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -short ./...
 
 .PHONY: tools
-tools: $(VENV)/.installed $(JDBC) $(LINT) ## install what the tests need
+tools: $(VENV)/.installed $(JDBC) $(JS) $(LINT) ## install what the tests need
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_TIME (10s)
@@ -121,6 +122,13 @@ $(VENV)/.installed: integration/requirements.txt
 	fi
 	python3 -m venv $(VENV) || { python3 -m pip install --user virtualenv && python3 -m virtualenv $(VENV); }
 	$(PY) -m pip install --quiet --disable-pip-version-check -r integration/requirements.txt
+	@touch $@
+
+# The JavaScript client, with the Node.js of the virtual environment.
+$(JS): integration/js/package-lock.json $(VENV)/.installed
+	mkdir -p $(CACHE)/js
+	cp integration/js/package.json integration/js/package-lock.json $(CACHE)/js/
+	PATH="$(VENV)/bin:$$PATH" npm ci --prefix $(CACHE)/js --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(LINT):
