@@ -74,12 +74,19 @@ func appendJSONScalar(out []byte, a arrow.Array, i int) ([]byte, bool) {
 		return appendJSONString(out, a.Value(i)), true
 	case binary:
 		return appendJSONString(out, base64.StdEncoding.EncodeToString(a.Value(i))), true
+	case *array.Date32:
+		if text, ok := infinity(int64(a.Value(i)), math.MaxInt32); ok {
+			return appendJSONString(out, text), true
+		}
+		return appendJSONString(out, isoDate(a.Value(i).ToTime())), true
+	case *array.Date64:
+		return appendJSONString(out, isoDate(a.Value(i).ToTime())), true
 	case *array.Timestamp:
 		zone := ""
 		if a.DataType().(*arrow.TimestampType).TimeZone != "" {
 			zone = "Z"
 		}
-		return appendJSONString(out, timestampText(a, i, "T", zone)), true
+		return appendJSONString(out, timestampText(a, i, func(t time.Time) string { return isoDate(t) + "T" }, zone)), true
 	case *array.Duration:
 		return appendJSONString(out, isoInterval(0, 0, int64(a.Value(i)), int64(time.Second/unitOf(a.DataType())))), true
 	case *array.MonthInterval:
@@ -93,6 +100,15 @@ func appendJSONScalar(out []byte, a arrow.Array, i int) ([]byte, bool) {
 	}
 	text, ok := decimalText(a, i)
 	return append(out, text...), ok
+}
+
+// isoDate writes a date as ISO 8601, in which the year before 1 is 0.
+func isoDate(t time.Time) string {
+	sign, year := "", t.Year()
+	if year < 0 {
+		sign, year = "-", -year
+	}
+	return fmt.Sprintf("%s%04d-%02d-%02d", sign, year, t.Month(), t.Day())
 }
 
 // isoInterval writes an interval as an ISO 8601 duration such as P1M2DT3.5S; n

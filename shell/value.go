@@ -66,7 +66,7 @@ func scalar(a arrow.Array, i int) (string, bool) {
 		if a.DataType().(*arrow.TimestampType).TimeZone != "" {
 			zone = "+00"
 		}
-		return timestampText(a, i, " ", zone), true
+		return timestampText(a, i, func(t time.Time) string { return dateText(t) + " " }, zone), true
 	case *array.Duration:
 		return durationText(int64(a.Value(i)), unitOf(a.DataType())), true
 	case *array.MonthInterval:
@@ -278,14 +278,14 @@ func infinity(v, end int64) (string, bool) {
 	return "", false
 }
 
-// timestampText writes date, separator, time and zone.
-func timestampText(a *array.Timestamp, i int, separator, zone string) string {
+// timestampText writes the date as it is told, time and zone.
+func timestampText(a *array.Timestamp, i int, dateFunc func(time.Time) string, zone string) string {
 	v := a.Value(i)
 	if text, ok := infinity(int64(v), math.MaxInt64); ok {
 		return text
 	}
 	t := v.ToTime(a.DataType().(*arrow.TimestampType).Unit)
-	return dateText(t) + separator + t.Format("15:04:05") + fraction(int64(t.Nanosecond())) + zone
+	return dateFunc(t) + t.Format("15:04:05") + fraction(int64(t.Nanosecond())) + zone
 }
 
 func durationText(n int64, unit time.Duration) string {
