@@ -39,11 +39,6 @@ def test_ingest_into_a_named_schema(shared, table):
     shared.run(f"DROP TABLE s_{table}.{table}", f"DROP SCHEMA s_{table}")
 
 
-def test_a_temporary_table_is_refused_clearly(shared, table):
-    with harness.raises("unsupported", "temporary"):
-        shared.ingest(table, SMALL, "create", temporary=True)
-
-
 def test_ingest_without_autocommit_is_seen_at_once_by_the_same_connection(shared, table):
     with shared.connect(autocommit=False) as connection:
         harness.ingest(connection, table, SMALL)
@@ -107,20 +102,55 @@ def comparable(value):
     return value
 
 
-def test_polars_writes_and_reads(shared, table):
-    uri = shared.uri.replace("grpc://", "flightsql://") + "?transport=tcp"  # Polars picks the driver by the scheme
-    frame = polars.DataFrame({"id": [1, 2, 3], "s": ["a", None, "c"], "l": [[1], [], None], "x": [0.5, None, 2.0]})
-    assert frame.write_database(table, uri, engine="adbc") in (3, -1)
+@pytest.fixture
+def uri(shared):
+    """The server's address as Polars takes it: it picks the driver by the scheme."""
+    return shared.uri.replace("grpc://", "flightsql://") + "?transport=tcp"
+
+
+POLARS = polars.DataFrame({"id": [1, 2, 3], "s": ["a", None, "c"], "l": [[1], [], None], "x": [0.5, None, 2.0]})
+
+
+def test_polars_writes_and_reads_by_uri(shared, table, uri):
+    assert POLARS.write_database(table, uri, engine="adbc") == 3
     got = polars.read_database_uri(f"SELECT * FROM {table} ORDER BY id", uri, engine="adbc")
-    assert_frame_equal(got, frame)
-    frame.write_database(table, uri, engine="adbc", if_table_exists="append")
-    frame.write_database(f"main.{table}", uri, engine="adbc", if_table_exists="append")
-    assert shared.rows(f"SELECT count(*) FROM {table}") == [(9,)]
-    frame.write_database(table, uri, engine="adbc", if_table_exists="replace")
-    assert shared.rows(f"SELECT count(*) FROM {table}") == [(3,)]
-    with shared.connect() as connection:
-        again = polars.read_database(f"SELECT id FROM {table} WHERE id > 1 ORDER BY id", connection)
-    assert again["id"].to_list() == [2, 3]
+    assert_frame_equal(got, POLARS)
+    one = polars.read_database_uri(
+        f"SELECT id FROM {table} WHERE s = ?", uri, engine="adbc", execute_options={"parameters": ("c",)}
+    )
+    assert one["id"].to_list() == [3]
+    with pytest.raises(adbc_driver_manager.dbapi.ProgrammingError, match="already exists"):
+        POLARS.write_database(table, uri, engine="adbc", if_table_exists="fail")
+    assert POLARS.write_database(table, uri, engine="adbc", if_table_exists="append") == 3
+    assert shared.rows(f"SELECT count(*) FROM {table}") == [(6,)]
+    assert POLARS.select("id").write_database(table, uri, engine="adbc", if_table_exists="replace") == 3
+    assert shared.table(f"SELECT * FROM {table}").to_pydict() == {"id": [1, 2, 3]}
+
+
+def test_polars_writes_to_qualified_names(shared, table, uri):
+    shared.run(f"CREATE SCHEMA s_{table}")
+    for name in (f"s_{table}.t", f"lake.s_{table}.t", f'"lake"."s_{table}"."t"'):
+        assert POLARS.write_database(name, uri, engine="adbc", if_table_exists="append") == 3
+    assert shared.rows(f"SELECT count(*) FROM s_{table}.t") == [(9,)]
+    assert POLARS.write_database(f"s_{table}.t", uri, engine="adbc", if_table_exists="replace") == 3
+    assert shared.rows(f"SELECT count(*) FROM s_{table}.t") == [(3,)]
+    with pytest.raises(adbc_driver_manager.dbapi.ProgrammingError, match="nosuch"):
+        POLARS.write_database("nosuch.t", uri, engine="adbc")
+    shared.run(f"DROP TABLE s_{table}.t", f"DROP SCHEMA s_{table}")
+
+
+@pytest.mark.parametrize("autocommit", [True, False], ids=["autocommit", "transactions"])
+def test_polars_writes_and_reads_through_a_connection(shared, table, autocommit):
+    with shared.connect(autocommit=autocommit) as connection:
+        assert POLARS.write_database(table, connection, engine="adbc") == 3
+        assert_frame_equal(polars.read_database(f"SELECT * FROM {table} ORDER BY id", connection), POLARS)
+        options = {"parameters": (1,)}
+        again = polars.read_database(f"SELECT id FROM {table} WHERE id > ? ORDER BY id", connection, execute_options=options)
+        assert again["id"].to_list() == [2, 3]
+        sql = "SELECT i FROM range(100000) r(i)"
+        batches = list(polars.read_database(sql, connection, iter_batches=True, batch_size=10000))
+        assert len(batches) > 1 and sum(len(batch) for batch in batches) == 100000
+    assert shared.rows(f"SELECT count(*) FROM {table}") == [(3,)], "Polars commits what it writes"
 
 
 def test_pandas_writes_and_reads(shared, table):
@@ -136,6 +166,32 @@ def test_pandas_writes_and_reads(shared, table):
         assert len(pandas.read_sql(f"SELECT * FROM {table}", connection)) == 3
         with pytest.raises((ValueError, adbc_driver_manager.dbapi.Error)):
             frame.to_sql(table, connection, index=False, if_exists="fail")
+        assert pandas.read_sql(f"SELECT id FROM {table}", connection, dtype_backend="pyarrow").dtypes["id"] == "int64[pyarrow]"
+        assert pandas.read_sql_table(table, connection, columns=["id"])["id"].tolist() == [1, 2, 3]
+
+
+def test_pandas_with_a_schema(shared, table):
+    shared.run(f"CREATE SCHEMA s_{table}")
+    frame = pandas.DataFrame({"id": [1, 2]}, index=pandas.Index(["a", "b"], name="key"))
+    with shared.connect() as connection:
+        for mode, rows in [("fail", 2), ("append", 4), ("replace", 2)]:
+            frame.to_sql("t", connection, schema=f"s_{table}", if_exists=mode)
+            assert shared.rows(f"SELECT count(*) FROM s_{table}.t") == [(rows,)]
+        assert pandas.read_sql(f"SELECT * FROM s_{table}.t", connection, index_col="key").loc["b", "id"] == 2
+    shared.run(f"DROP TABLE s_{table}.t", f"DROP SCHEMA s_{table}")
+
+
+@pytest.mark.parametrize("mode", ["fail", "append", "replace"])
+def test_pandas_in_a_transaction(shared, table, mode):
+    if mode != "fail":
+        shared.run(f"CREATE TABLE {table} AS SELECT 7::BIGINT AS id")
+    frame = pandas.DataFrame({"id": [1, 2]})
+    with shared.connect(autocommit=False) as connection:
+        assert frame.to_sql(table, connection, index=False, if_exists=mode) == 2
+        rows = 3 if mode == "append" else 2
+        assert len(pandas.read_sql(f"SELECT * FROM {table}", connection)) == rows
+        connection.commit()
+    assert shared.rows(f"SELECT count(*) FROM {table}") == [(rows,)]
 
 
 def test_a_polars_frame_of_many_chunks_is_one_append(shared, table):
