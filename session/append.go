@@ -186,8 +186,8 @@ func (s *Service) append(ctx context.Context, t *target, r appendRequest) (Updat
 		return t.view.unchanged(), nil
 	}
 	published, err := s.publish(ctx, t, r, files)
-	if t.view.into == nil && (published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate))) {
-		s.discardLater(ctx, paths(files))
+	if published.Replayed || (err != nil && !errors.Is(err, lake.ErrIndeterminate)) {
+		s.unwrite(ctx, t, files)
 	}
 	if err != nil {
 		return Update{}, err
@@ -207,6 +207,15 @@ func (s *Service) write(ctx context.Context, t *target, spec writer.Spec, stream
 		s.discardLater(ctx, result.Left)
 	}
 	return result.Files, err
+}
+
+// unwrite removes files that write has written and no table has.
+func (s *Service) unwrite(ctx context.Context, t *target, files []lake.DataFile) {
+	if t.view.into != nil {
+		t.view.into.deleteTemporary(paths(files))
+		return
+	}
+	s.discardLater(ctx, paths(files))
 }
 
 // writeOptions merges the options of the lake, the table and the call, the

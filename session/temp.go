@@ -158,6 +158,15 @@ func (x *Session) temporaryBytes() int64 {
 	return bucket.Bytes()
 }
 
+// deleteTemporary deletes files that no table has.
+func (x *Session) deleteTemporary(keys []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.tables.bucket != nil {
+		deleteAll(x.tables.bucket, keys)
+	}
+}
+
 // dropTemporary forgets the temporary tables of a session that has ended.
 func (x *Session) dropTemporary() {
 	x.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,6 +284,28 @@ func TestSessionsChangeTheirTemporaryTablesAtOnce(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, []string{"8"}, c.read("SELECT count(*) FROM t"))
 	require.Equal(t, []string{"1"}, c.read("SELECT count(*) FROM u"))
+}
+
+func TestOneOfManyMakesATemporaryTable(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	const create = "CREATE TEMP TABLE t AS SELECT i FROM range(100) r(i)"
+	c, alone := b.connect(t), b.connect(t)
+	alone.do(create)
+	var made atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := c.try(create); err == nil {
+				made.Add(1)
+			} else {
+				require.ErrorIs(t, err, lake.ErrExists)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(1), made.Load())
+	require.Equal(t, alone.temporaryBytes(), c.temporaryBytes(), "the files of the others are gone")
 }
 
 func TestIdleSessionsFreeTheirTemporaryTables(t *testing.T) {
