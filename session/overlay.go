@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -35,7 +36,7 @@ type overlay struct {
 	// settings are operations SetComment and SetOption, each thing at most once.
 	settings []catalog.Operation
 	appends  []tokenOfAppend
-	lastID   int64 // of what was added; it goes down
+	ids      *atomic.Int64 // the last id that was given; it goes down
 	lastFile lake.FileID
 	// ownState is set while an overlay is being made whose state is its own.
 	ownState bool
@@ -48,10 +49,11 @@ type tokenOfAppend struct {
 	rows  int64
 }
 
-// newOverlay returns an overlay that changes nothing. The ids of what is added
-// to it lie below lastID, which is not above 0.
-func newOverlay(base *lake.State, snapshot lake.SnapshotID, lastID int64) *overlay {
-	return &overlay{snapshot: snapshot, base: base, state: base, lastID: lastID, lastFile: firstAddedFile - 1}
+// newOverlay returns an overlay that changes nothing. The ids of what is added to
+// it are counted down from ids, which all overlays of a kind share: no two tables
+// have the same, for planning knows a table by its id.
+func newOverlay(base *lake.State, snapshot lake.SnapshotID, ids *atomic.Int64) *overlay {
+	return &overlay{snapshot: snapshot, base: base, state: base, ids: ids, lastFile: firstAddedFile - 1}
 }
 
 // apply returns the overlay with the operations of c applied, in order, and what
@@ -146,10 +148,7 @@ func (o *overlay) do(op catalog.Operation) (lake.TableID, int64, error) {
 	return 0, 0, lake.Errorf(lake.KindUnsupported, "operation %T is not known", op)
 }
 
-func (o *overlay) nextID() int64 {
-	o.lastID--
-	return o.lastID
-}
+func (o *overlay) nextID() int64 { return o.ids.Add(-1) }
 
 func (o *overlay) createSchema(op catalog.CreateSchema) error {
 	if op.Name == "" {

@@ -175,7 +175,7 @@ func (s *Service) beginSQL(ctx context.Context, c Caller, readOnly bool) error {
 		}
 		t = s.newTransaction(c, true)
 		t.work.readOnly = readOnly
-		return s.transactions.add(t)
+		return s.admit(ctx, t)
 	}
 	w := t.current()
 	if t.sql || !w.untouched() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -111,6 +112,8 @@ type Service struct {
 	transactions *transactions
 	views        *keptViews
 	idleTimeout  time.Duration // of transactions
+	// newIDs and newTemporaryIDs are the last ids of tables that the catalog does not have.
+	newIDs, newTemporaryIDs atomic.Int64
 
 	sessions         *sessions
 	statements       *workload.Registry
@@ -167,6 +170,7 @@ func New(c Components, o Options) (*Service, error) {
 	}
 	s.scanner = scanner.New(readBucket{Bucket: s.objects, temporary: s.temporaryFiles}, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
 	s.writer = writer.New(c.Bucket, s.stage)
+	s.newTemporaryIDs.Store(temporaryIDs)
 	if s.visible, err = newVisibleStates(); err != nil {
 		return nil, err
 	}

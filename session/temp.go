@@ -300,7 +300,7 @@ func (s *Service) changeTemporary(v *view, c catalog.Commit) (catalog.Result, er
 			if err != nil {
 				return catalog.Result{}, err
 			}
-			over = newOverlay(base, 0, temporaryIDs)
+			over = newOverlay(base, 0, &s.newTemporaryIDs)
 		}
 		after, result, err := over.apply(c)
 		result.Snapshot.ID = v.snapshot

@@ -222,15 +222,30 @@ func (r *transactions) all(x *Session) []*transaction {
 
 // Begin makes a transaction; it pins no snapshot and takes no lock.
 //
-// Errors: KindExhausted at the limit of open transactions.
-func (s *Service) Begin(_ context.Context, c Caller) (TransactionID, error) {
+// Errors: KindExhausted at the limit of open transactions; KindUnauthenticated if
+// the session has ended.
+func (s *Service) Begin(ctx context.Context, c Caller) (TransactionID, error) {
 	t := s.newTransaction(c, false)
-	return t.id, s.transactions.add(t)
+	return t.id, s.admit(ctx, t)
+}
+
+// admit makes a transaction findable. A session that ends at the same moment
+// takes it along.
+func (s *Service) admit(ctx context.Context, t *transaction) error {
+	if err := s.transactions.add(t); err != nil || t.session == nil {
+		return err
+	}
+	if !t.session.enter() {
+		s.rollBack(ctx, []*transaction{t})
+		return errSessionEnded()
+	}
+	t.session.leave()
+	return nil
 }
 
 func (s *Service) newTransaction(c Caller, sql bool) *transaction {
 	t := &transaction{id: TransactionID(uuid.NewString()), identity: c.Identity, session: c.Session, sql: sql}
-	t.work = &work{lastUse: s.Clock.Now(), session: c.Session}
+	t.work = &work{lastUse: s.Clock.Now(), session: c.Session, ids: &s.newIDs}
 	return t
 }
 

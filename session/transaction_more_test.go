@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -160,4 +161,38 @@ func TestFailedAppendInATransactionLeavesNoFiles(t *testing.T) {
 	require.ErrorIs(t, err, lake.ErrState)
 	require.Zero(t, up.Rows)
 	b.clean(t)
+}
+
+// TestNewTablesOfTwoTransactionsAreNotMixedUp plans over tables that have no id
+// of the catalog yet: the plan of one must not be made with the columns of another.
+func TestNewTablesOfTwoTransactionsAreNotMixedUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	one, two := b.begin(t), b.begin(t)
+	planned := func(c *client, sql string) {
+		t.Helper()
+		require.NotContains(t, strings.Join(c.read("EXPLAIN "+sql), "\n"), "no plan could be had")
+	}
+	one.do("CREATE TABLE a (v INT)")
+	planned(one, "FROM a WHERE v = 1")
+	two.do("CREATE TABLE b (w INT)", "SAVEPOINT s", "CREATE TABLE c (x INT)")
+	planned(two, "FROM b WHERE w = 1")
+	planned(two, "FROM c WHERE x = 1")
+	two.do("ROLLBACK TO s", "CREATE TABLE d (y INT)")
+	planned(two, "FROM d WHERE y = 1")
+	three, four := b.connect(t), b.connect(t)
+	three.do("CREATE TEMP TABLE a (v INT)")
+	planned(three, "FROM a WHERE v = 1")
+	four.do("CREATE TEMP TABLE b (w INT)")
+	planned(four, "FROM b WHERE w = 1")
+}
+
+func TestTransactionOfASessionThatHasEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	c := b.connect(t)
+	b.CloseSession(t.Context(), c.caller.Session.ID())
+	_, err := b.Begin(t.Context(), c.caller)
+	require.ErrorIs(t, err, lake.ErrUnauthenticated)
+	c.fails(lake.KindUnauthenticated, "ended", "BEGIN")
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flightlake/flightlake/catalog"
@@ -13,7 +14,8 @@ import (
 // statements may run at the same time. It takes no memory to speak of, and no
 // snapshot, until the first of them.
 type work struct {
-	session *Session // nil: none
+	session *Session      // nil: none
+	ids     *atomic.Int64 // of new tables, see newOverlay
 
 	mu       sync.Mutex
 	readOnly bool            // guarded by mu
@@ -156,7 +158,7 @@ func (w *work) apply(c catalog.Commit) (catalog.Result, error) {
 	}
 	over := w.over
 	if over == nil {
-		over = newOverlay(w.base, w.snapshot, 0)
+		over = newOverlay(w.base, w.snapshot, w.ids)
 	}
 	next, result, err := over.apply(c)
 	if err != nil || result.Replayed {
