@@ -1,4 +1,4 @@
-"""kill -9 during large ingests, at random moments.
+"""kill -9 during large ingests and transactions, at random moments.
 
 After each restart every append is there wholly or not at all, every
 acknowledged one is there, the folder holds exactly the files that the catalog
@@ -113,3 +113,83 @@ def test_kill_during_ingest(lake, layout):
 def retry(server, append):
     """What a client does that got no answer: the same append with the same token."""
     return server.ingest("events", stream(append), "append", token=f"append-{append}")
+
+
+class Transactions(threading.Thread):
+    """Commits one transaction after another until the server is gone.
+
+    Each makes a table, loads another in several ingests, and inserts the number of both into a third.
+    """
+
+    def __init__(self, server, first):
+        super().__init__()
+        self.server, self.next = server, first
+        self.acknowledged, self.committing = set(), None
+
+    def run(self):
+        try:
+            with self.server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+                while True:
+                    number = self.next
+                    cursor.execute(f"CREATE TABLE made_{number} AS SELECT {number} AS n, * FROM range(1000) r(i)")
+                    for part in range(3):
+                        harness.ingest(connection, "events", stream(part), "create_append")
+                    cursor.execute("INSERT INTO log VALUES (?)", (number,))
+                    self.committing = number
+                    connection.commit()
+                    self.committing = None
+                    self.acknowledged.add(number)
+                    self.next += 1
+        except harness.adbc_driver_flightsql.dbapi.Error:
+            return
+
+
+EVENTS_OF_TRANSACTION = sum(rows_of(part) for part in range(3))
+
+
+def check_transactions(server):
+    """The numbers of the transactions that readers see, each checked to be there wholly."""
+    seen = {number for (number,) in server.rows("SELECT n FROM log")}
+    tables = server.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'made%'")
+    assert {name for (name,) in tables} == {f"made_{number}" for number in seen}
+    for number in seen:
+        assert server.rows(f"SELECT count(*), min(n), max(n) FROM made_{number}") == [(1000, number, number)]
+    if seen:
+        assert server.rows("SELECT count(*) FROM events") == [(EVENTS_OF_TRANSACTION * len(seen),)]
+    return seen
+
+
+# The driver complains about closing what belonged to a server that is gone.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_kill_in_a_transaction(lake):
+    print(f"FLIGHTLAKE_TEST_SEED={SEED}")
+    chance = random.Random(SEED)
+    server = harness.Server(lake).start()
+    acknowledged, following = set(), 0
+    try:
+        server.run("CREATE TABLE log (n BIGINT)")
+        for _ in range(max(2, KILLS // 4)):
+            writer = Transactions(server, following)
+            writer.start()
+            time.sleep(chance.uniform(0.1, 1.0))
+            server.kill()
+            writer.join(60)
+            assert not writer.is_alive()
+            acknowledged |= writer.acknowledged
+            server.start()
+
+            seen = check_transactions(server)
+            assert acknowledged <= seen, f"acknowledged and lost: {acknowledged - seen}"
+            assert seen - acknowledged <= {writer.committing}, "a transaction that nobody committed is there"
+            acknowledged = seen
+
+            def agree():
+                tables = ["log", *(f"made_{number}" for number in seen), *(["events"] if seen else [])]
+                named = sorted(os.path.realpath(path) for table in tables for path in server.files(table))
+                return named == harness.parquet_files(lake)
+
+            harness.wait_until(agree, what="removal of the files of unfinished transactions")
+            following = writer.next + 1
+        assert server.stop() == 0
+    finally:
+        server.close()
