@@ -1,0 +1,80 @@
+package session
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/lake"
+)
+
+// operations returns the net effect, in an order in which names are free before
+// they are taken, with the tokens of the appends in it.
+func (o *overlay) operations() ([]catalog.Operation, []catalog.AppendToken) {
+	out := o.drops()
+	positions := map[lake.TableID]int{}
+	for i := range o.state.Schemas {
+		if s := &o.state.Schemas[i]; s.ID < 0 {
+			out = append(out, catalog.CreateSchema{Name: s.Name, Path: s.Path})
+		}
+	}
+	ids := slices.Sorted(maps.Keys(o.created))
+	for _, id := range slices.Backward(ids) { // from the first that was made to the last
+		create := o.created[id]
+		create.Files = unassigned(o.files[id])
+		positions[id] = len(out)
+		out = append(out, create)
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.files)) {
+		if id < 0 {
+			continue
+		}
+		t, _ := tableByID(o.state, id)
+		positions[id] = len(out)
+		out = append(out, catalog.AddFiles{Table: id, Begin: t.Begin, Files: unassigned(o.files[id])})
+	}
+	out = append(out, o.settings...)
+	var tokens []catalog.AppendToken
+	for _, a := range o.appends {
+		token := catalog.AppendToken{Token: a.token, Rows: a.rows}
+		if at, ok := positions[a.table]; ok {
+			token.Operations = []int{at}
+		}
+		tokens = append(tokens, token)
+	}
+	return out, tokens
+}
+
+// drops returns the operations that drop what the base has and the state has not.
+func (o *overlay) drops() []catalog.Operation {
+	schemas, tables := map[lake.SchemaID]bool{}, map[lake.TableID]bool{}
+	for i := range o.state.Schemas {
+		schemas[o.state.Schemas[i].ID] = true
+		for j := range o.state.Schemas[i].Tables {
+			tables[o.state.Schemas[i].Tables[j].ID] = true
+		}
+	}
+	var out, last []catalog.Operation
+	for i := range o.base.Schemas {
+		s := &o.base.Schemas[i]
+		for j := range s.Tables {
+			if t := &s.Tables[j]; !tables[t.ID] {
+				out = append(out, catalog.DropTable{ID: t.ID, Begin: t.Begin})
+			}
+		}
+		if !schemas[s.ID] {
+			last = append(last, catalog.DropSchema{Name: s.Name})
+		}
+	}
+	return append(out, last...)
+}
+
+// unassigned returns files without what the catalog assigns.
+func unassigned(files []*lake.DataFile) []lake.DataFile {
+	out := make([]lake.DataFile, len(files))
+	for i, f := range files {
+		out[i] = *f
+		out[i].ID, out[i].Table, out[i].Begin, out[i].PartitionID = 0, 0, 0, max(0, f.PartitionID)
+	}
+	return out
+}
