@@ -127,6 +127,12 @@ func checkCatalog(name string) error {
 // java reports whether the caller is a Java client.
 func (c *call) java() bool { return strings.Contains(c.first("user-agent"), "grpc-java") }
 
+// readsOneEndpoint reports whether the caller is a JavaScript client: those that
+// there are fetch the first endpoint of a result and take it for the whole.
+func (c *call) readsOneEndpoint() bool {
+	return strings.Contains(c.first("user-agent"), "grpc-node-js")
+}
+
 // appendToken returns the idempotency token of the call, empty if none.
 //
 // Errors: KindInvalid for a token that is too long.

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -58,6 +59,20 @@ func TestEachPartHasItsEndpointAndAllThatRunNeeds(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, info.GetOrdered())
 	require.Len(t, info.GetEndpoint(), 1)
+}
+
+func TestClientsThatReadOneEndpointGetOne(t *testing.T) {
+	t.Parallel()
+	h := setup(t, Options{})
+	h.table("t", 1, 2)
+	h.plan(session.Query{}, session.Part{To: session.Bound{File: 1}}, session.Part{From: session.Bound{File: 1}})
+	for agent, want := range map[string]int{"grpc-node-js/1.14.0": 1, "another": 2} {
+		client := h.connect(t, grpc.WithUserAgent(agent))
+		info, err := client.Execute(t.Context(), "SELECT * FROM t")
+		require.NoError(t, err)
+		require.Len(t, info.GetEndpoint(), want, agent)
+		require.NoError(t, client.Close())
+	}
 }
 
 func TestSeveralExecutionsAreNotDivided(t *testing.T) {

@@ -129,6 +129,9 @@ func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller,
 	if params != nil && params.NumRows() > 1 {
 		q.Rows, q.Bytes, q.Parts = lake.Unknown, lake.Unknown, nil
 	}
+	if callOf(ctx).readsOneEndpoint() {
+		q.Parts = nil
+	}
 	q.Schema = resultSchema(q.Schema, v.Naive)
 	return s.flightInfo(v, q, desc)
 }
