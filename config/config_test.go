@@ -65,7 +65,7 @@ func valueOf(s Setting) string {
 	switch {
 	case s.Default != "":
 		return s.Default
-	case s.Name == "engine_threads":
+	case s.Name == "engine_threads", s.Name == "endpoints_max":
 		return "1"
 	case strings.HasSuffix(s.Name, "_timeout"):
 		return "1s"

@@ -40,6 +40,9 @@ type Settings struct {
 	TicketLifetime         time.Duration `toml:"ticket_lifetime" help:"how long tickets are good"`
 	TokenLifetime          time.Duration `toml:"token_lifetime" help:"how long session tokens and cookies are good"`
 
+	EndpointsMax  int   `toml:"endpoints_max" help:"into how many parts a large scan is divided (default one per processor, at most 8)"`
+	EndpointBytes Bytes `toml:"endpoint_bytes" help:"least compressed bytes of such a part"`
+
 	MessageBytesMax       Bytes         `toml:"message_bytes_max" help:"largest message that is received"`
 	WindowBytes           Bytes         `toml:"window_bytes" help:"what a client may send ahead of the reader"`
 	ConnectionStreamsMax  int           `toml:"connection_streams_max" help:"calls that one connection may have open"`
@@ -66,12 +69,13 @@ func Default() Settings {
 		StatementMemoryBytes:   1 << 30,
 		StatementsMemoryBytes:  4 << 30,
 		SessionsMax:            10_000,
-		SessionIdleTimeout:     30 * time.Minute,
-		SessionLinger:          2 * time.Minute,
+		SessionIdleTimeout:     8 * time.Hour,
+		SessionLinger:          30 * time.Minute,
 		TransactionIdleTimeout: 10 * time.Minute,
 		TemporaryBytes:         256 << 20,
 		TicketLifetime:         time.Hour,
 		TokenLifetime:          24 * time.Hour,
+		EndpointBytes:          32 << 20,
 		MessageBytesMax:        256 << 20,
 		WindowBytes:            8 << 20,
 		ConnectionStreamsMax:   4096,

@@ -44,6 +44,7 @@ func (s *Settings) validateLimits() error {
 		{"temporary_bytes", int64(s.TemporaryBytes)},
 		{"ticket_lifetime", int64(s.TicketLifetime)},
 		{"token_lifetime", int64(s.TokenLifetime)},
+		{"endpoint_bytes", int64(s.EndpointBytes)},
 		{"message_bytes_max", int64(s.MessageBytesMax)},
 		{"window_bytes", int64(s.WindowBytes)},
 		{"connection_streams_max", int64(s.ConnectionStreamsMax)},
@@ -58,7 +59,7 @@ func (s *Settings) validateLimits() error {
 		}
 	}
 	for name, n := range map[string]int64{
-		"engine_threads":    int64(s.EngineThreads),
+		"engine_threads": int64(s.EngineThreads), "endpoints_max": int64(s.EndpointsMax),
 		"statement_timeout": int64(s.StatementTimeout), "connection_idle_timeout": int64(s.ConnectionIdleTimeout),
 	} {
 		if n < 0 {

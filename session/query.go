@@ -31,7 +31,10 @@ func (s *Service) Plan(ctx context.Context, st Statement) (Query, error) {
 		return Query{}, err
 	}
 	st.Scope = v.scope // of the session or the default: the ticket may be redeemed without the session
-	q := Query{Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown}
+	q := Query{
+		Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown,
+		Parts: p.plan.Parts(s.endpointBytesMin, s.endpointsMax), Ordered: p.plan.Ordered,
+	}
 	if p.overlaid {
 		q.View = s.views.keep(v, v.now)
 	}
@@ -44,7 +47,7 @@ func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
 	if err != nil {
 		return Rows{}, err
 	}
-	reader, err := s.run(ctx, q.Statement, v)
+	reader, err := s.run(ctx, q.Statement, v, q.Part)
 	if err != nil {
 		done()
 		return Rows{}, err
@@ -53,9 +56,12 @@ func (s *Service) Run(ctx context.Context, q Query) (Rows, error) {
 }
 
 // run waits for the turn of a query, which it has until its rows are released, and
-// starts it.
-func (s *Service) run(ctx context.Context, st Statement, v *view) (array.RecordReader, error) {
+// starts it, or a part of it.
+func (s *Service) run(ctx context.Context, st Statement, v *view, part Part) (array.RecordReader, error) {
 	p, err := s.planStatement(ctx, st, v)
+	if err == nil {
+		p, err = p.within(part)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +81,23 @@ func (s *Service) run(ctx context.Context, st Statement, v *view) (array.RecordR
 		return nil, because(ctx, err)
 	}
 	return tracked(ctx, reader, c), nil
+}
+
+// within returns the plan of a part of a query.
+//
+// Errors: KindState if the query is no scan any more, such as under a row filter
+// that came after it was divided.
+func (p *selectPlan) within(part Part) (*selectPlan, error) {
+	if part == (Part{}) {
+		return p, nil
+	}
+	if p.explain || p.plan.Answer != nil || !p.native() {
+		return nil, lake.Errorf(lake.KindState, "the query cannot be read in parts any more; run it again")
+	}
+	of, plan, native := *p, *p.plan, *p.plan.Native
+	native.Scan = native.Scan.Within(part)
+	plan.Native, of.plan = &native, &plan
+	return &of, nil
 }
 
 // planStatement binds the parameters of a query and plans it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,11 @@ type Options struct {
 	CacheBytes int64
 	// ReadAheadBytes bounds what one scan holds in memory. 0 means 64 MiB.
 	ReadAheadBytes int64
+	// EndpointsMax is into how many parts a large scan is divided, for clients that
+	// fetch them in parallel; 0 means one for each processor, at most 8; 1 divides none.
+	EndpointsMax int
+	// EndpointBytesMin is the least that such a part holds, compressed; 0 means 32 MiB.
+	EndpointBytesMin int64
 	// TransactionIdleTimeout is after how long without a statement a transaction
 	// that did something is rolled back; 0 means 10 minutes.
 	TransactionIdleTimeout time.Duration
@@ -72,12 +78,13 @@ type Options struct {
 	// StatementTimeout ends statements that take longer, unless their session sets
 	// another; 0 means never.
 	StatementTimeout time.Duration
-	// SessionsMax is the number of open sessions; 0 means 10,000.
+	// SessionsMax is the number of open sessions, beyond which those give way that
+	// keep nothing; 0 means 10,000.
 	SessionsMax int
 	// TemporaryBytesMax bounds the files of the temporary tables of one session;
 	// 0 means 256 MiB.
 	TemporaryBytesMax int64
-	// SessionIdleTimeout is how long a session may be unused; 0 means 30 minutes.
+	// SessionIdleTimeout is how long a session may be unused; 0 means 8 hours.
 	SessionIdleTimeout time.Duration
 }
 
@@ -85,8 +92,10 @@ type Options struct {
 const (
 	cacheBytesDefault     = 128 << 20
 	readAheadBytesDefault = 64 << 20
+	endpointsMaxDefault   = 8
+	endpointBytesDefault  = 32 << 20
 	sessionsMaxDefault    = 10_000
-	sessionIdleDefault    = 30 * time.Minute
+	sessionIdleDefault    = 8 * time.Hour
 	temporaryBytesDefault = 256 << 20
 	cacheShareTables      = 70
 	cacheShareStates      = 5
@@ -118,6 +127,8 @@ type Service struct {
 	sessions         *sessions
 	statements       *workload.Registry
 	statementTimeout time.Duration
+	endpointsMax     int
+	endpointBytesMin int64 // compressed
 
 	temporaryFiles    *temporaryFiles
 	temporaryBytesMax int64
@@ -164,6 +175,8 @@ func New(c Components, o Options) (*Service, error) {
 		sessions:         newSessions(o),
 		statements:       workload.New(c.Clock, o.Workload),
 		statementTimeout: o.StatementTimeout,
+		endpointsMax:     cmp.Or(o.EndpointsMax, min(runtime.GOMAXPROCS(0), endpointsMaxDefault)),
+		endpointBytesMin: cmp.Or(o.EndpointBytesMin, endpointBytesDefault),
 
 		temporaryFiles:    newTemporaryFiles(),
 		temporaryBytesMax: o.TemporaryBytesMax,

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,9 @@ import (
 // shortIDBytes is how much of the hash of a session's id tells sessions apart in
 // listings: among 10,000 sessions two are alike once in 5 million servers.
 const shortIDBytes = 6
+
+// unusedMin is how long a session must not have been used to give way to another.
+const unusedMin = time.Minute
 
 // Session is what a client keeps between its calls: options, temporary tables
 // and the transaction that SQL began. An empty one is a few hundred bytes. Safe
@@ -85,6 +89,14 @@ func (x *Session) idle(before time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.running == 0 && x.used.Before(before)
+}
+
+// bare returns when the session was last used, and whether nothing is kept or
+// runs in it but for transactions.
+func (x *Session) bare() (used time.Time, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.used, x.running == 0 && x.settings == settings{} && x.tables.over == nil && x.tables.holders == 0
 }
 
 // end marks the session as ended, and reports whether it was open.
@@ -167,15 +179,38 @@ func errSessionEnded() error {
 // OpenSession begins a session of an identity.
 //
 // Errors: KindExhausted at the limit of sessions.
-func (s *Service) OpenSession(_ context.Context, id *auth.Identity) (*Session, error) {
+func (s *Service) OpenSession(ctx context.Context, id *auth.Identity) (*Session, error) {
 	now := s.Clock.Now()
 	x := &Session{id: SessionID(rand.Text()), identity: id, service: s, began: now, used: now}
 	hash := sha256.Sum256([]byte(x.id))
 	x.short = hex.EncodeToString(hash[:shortIDBytes])
-	if err := s.sessions.add(x); err != nil {
+	err := s.sessions.add(x)
+	if errors.Is(err, lake.ErrExhausted) && s.closeUnused(ctx, now) {
+		err = s.sessions.add(x)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return x, nil
+}
+
+// closeUnused closes the session that was not used for longest among those that
+// keep nothing: clients that log in for each query, and never say goodbye, leave
+// many. It reports whether there was one.
+func (s *Service) closeUnused(ctx context.Context, now time.Time) bool {
+	var oldest *Session
+	var since time.Time
+	for _, x := range s.sessions.list() {
+		if used, bare := x.bare(); bare && now.Sub(used) > unusedMin && (oldest == nil || used.Before(since)) &&
+			len(s.transactions.all(x)) == 0 {
+			oldest, since = x, used
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	s.closeSession(ctx, oldest, "its session gave way to another")
+	return true
 }
 
 // Session returns an open session of the identity, and counts as its use.

@@ -192,6 +192,8 @@ func sessionOptions(settings config.Settings) session.Options {
 		SessionsMax:            settings.SessionsMax,
 		TemporaryBytesMax:      int64(settings.TemporaryBytes),
 		SessionIdleTimeout:     settings.SessionIdleTimeout,
+		EndpointsMax:           settings.EndpointsMax,
+		EndpointBytesMin:       int64(settings.EndpointBytes),
 		Workload: workload.Options{
 			RunningMax: settings.StatementsMax, QueuedMax: settings.StatementQueueMax, QueueTimeout: settings.StatementQueueTimeout,
 			MemoryBytesMax: int64(settings.StatementMemoryBytes), MemoryTotalMax: int64(settings.StatementsMemoryBytes),
