@@ -33,7 +33,7 @@ func LiteralAs(a arrow.Array, row int, want arrow.DataType) (text, check string,
 	}
 	c := &columns[0]
 	a, row = innermost(a, row)
-	if a.IsNull(row) {
+	if a.DataType().ID() == arrow.NULL || a.IsNull(row) { // an array of type null has no bitmap
 		return castTo("NULL", c), "", nil
 	}
 	if b, ok := sixteen(a, row); ok && c.Type.ID == lake.TypeUUID {

@@ -86,6 +86,19 @@ def test_executemany_runs_once_for_each_row(shared, table):
     assert shared.rows(f"SELECT count(*) FROM {table}") == [(21,)]
 
 
+@pytest.mark.parametrize("rows", [[(None, None, None)], [(None, None, None), (None, "b", None)]], ids=["one", "two"])
+def test_none_goes_into_a_column_of_any_type(shared, table, rows):
+    shared.run(f"CREATE TABLE {table} (i INTEGER, s VARCHAR, l INTEGER[])")
+    with shared.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
+        assert cursor.rowcount == len(rows)
+        cursor.execute(f"INSERT INTO {table} SELECT ?, ?, ?", rows[0])
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE i = ? OR s = ?", rows[0][:2])
+        assert cursor.fetchone() == (0,)
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE i IS NOT DISTINCT FROM ?", (None,))
+        assert cursor.fetchone() == (len(rows) + 1,)
+
+
 def test_ddl_and_inserts_run_exactly_once_though_nothing_is_fetched(shared, table):
     with shared.connect() as connection:
         for sql in (f"CREATE TABLE {table} (i BIGINT)", f"INSERT INTO {table} VALUES (1)"):
