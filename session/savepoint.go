@@ -201,6 +201,6 @@ func (s *Service) endSQL(ctx context.Context, c Caller, commit bool) (Update, er
 		return s.end(ctx, t, commit)
 	}
 	w := t.current()
-	defer t.renew(s.newTransaction(c, false).work)
+	defer t.renew(s.newWork(t.session))
 	return s.finish(ctx, w, commit)
 }

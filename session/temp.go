@@ -212,10 +212,14 @@ func deleteAll(bucket *mem.Bucket, keys []string) {
 // inTemporary returns the view of a statement that changes temporary tables. It
 // finds and makes tables among them only.
 //
-// Errors: KindState without a session.
+// Errors: KindState without a session, or in a transaction of another one: its
+// end could not tell whose tables to bring back.
 func (v *view) inTemporary() (*view, error) {
 	if v.caller.Session == nil {
 		return nil, lake.Errorf(lake.KindState, "temporary tables need a session, and the client has none")
+	}
+	if v.work != nil && v.work.session != v.caller.Session {
+		return nil, lake.Errorf(lake.KindState, "temporary tables of a session cannot be changed in a transaction that another session began")
 	}
 	into := *v
 	into.into = v.caller.Session

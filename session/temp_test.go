@@ -333,3 +333,36 @@ func TestNamingSchemaTempOpensASession(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, opened)
 }
+
+// TestTemporaryTablesStayOutOfTransactionsOfOtherSessions uses one's transaction
+// from the other's connection, with and without a session of its own.
+func TestTemporaryTablesStayOutOfTransactionsOfOtherSessions(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	one, two := b.connect(t), b.connect(t)
+	one.do("CREATE TEMP TABLE t AS SELECT 'one' AS x")
+	two.do("CREATE TEMP TABLE t AS SELECT 'two' AS x")
+	id, err := b.Begin(t.Context(), one.caller)
+	require.NoError(t, err)
+	inside := one.caller
+	inside.Transaction = id
+	owner := &client{bundle: b, t: t, caller: inside}
+	inside.Session = two.caller.Session
+	guest := &client{bundle: b, t: t, caller: inside}
+	none := b.begin(t)
+	none.caller.Session = two.caller.Session
+	for _, sql := range []string{"CREATE TEMP TABLE u (i INT)", "INSERT INTO t VALUES ('more')", "DROP TABLE t"} {
+		guest.fails(lake.KindState, "another session", sql)
+		none.fails(lake.KindState, "another session", sql)
+	}
+	require.ErrorIs(t, guest.ingestTemporary("u", session.MissingCreate, session.ExistsAppend, 10), lake.ErrState)
+	require.Equal(t, []string{"two"}, guest.read("FROM t"), "reading is free")
+
+	guest.do("CREATE TABLE lasting AS FROM t", "COMMIT")
+	owner.do("DROP TABLE t", "CREATE TEMP TABLE u (i INT)")
+	_, err = owner.end(false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"one"}, one.read("FROM t"))
+	require.Equal(t, []string{"two"}, two.read("FROM t"))
+	require.Equal(t, []string{"two"}, b.rows(t, "FROM lasting"))
+}

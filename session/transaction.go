@@ -245,8 +245,14 @@ func (s *Service) admit(ctx context.Context, t *transaction) error {
 
 func (s *Service) newTransaction(c Caller, sql bool) *transaction {
 	t := &transaction{id: TransactionID(uuid.NewString()), identity: c.Identity, session: c.Session, sql: sql}
-	t.work = &work{lastUse: s.Clock.Now(), session: c.Session, ids: &s.newIDs}
+	t.work = s.newWork(c.Session)
 	return t
+}
+
+// newWork returns work that has done nothing, of a transaction that x began; nil
+// means no session.
+func (s *Service) newWork(x *Session) *work {
+	return &work{lastUse: s.Clock.Now(), session: x, ids: &s.newIDs}
 }
 
 // End commits or rolls back a transaction, which has then ended whatever the
