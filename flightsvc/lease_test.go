@@ -104,7 +104,7 @@ func TestIdleSessionOfAConnectionIsToldOnce(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	first := h.keep(t, t.Context(), h.Client)
-	h.move(t, 2*time.Hour)
+	h.move(t, 9*time.Hour)
 	require.Equal(t, codes.Unauthenticated, status.Code(h.run(t.Context())), "what it kept is gone")
 	require.NotEqual(t, first, h.keep(t, t.Context(), h.Client))
 }

@@ -40,7 +40,7 @@ const (
 	DefaultTokenLifetime = 24 * time.Hour
 	// DefaultSessionLinger is how long a session that its client can name outlives
 	// its last connection.
-	DefaultSessionLinger = 2 * time.Minute
+	DefaultSessionLinger = 30 * time.Minute
 	// DefaultPollWait is how long PollFlightInfo waits for a statement.
 	DefaultPollWait = time.Second
 	// DefaultPollIdle is how long a statement goes on that no client polls for.
