@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.flight
 import pytest
 
-ROWS = 3_000_000
+ROWS = 1_000_000
 READER = """
     import json, sys
     import adbc_driver_flightsql.dbapi as flightsql
@@ -29,11 +29,15 @@ READER = """
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """A server with a table that is large enough to be divided."""
-    server = harness.Server(tmp_path_factory.mktemp("large") / "lake").start()
+    """A server that divides what a few megabytes hold, and a table of several files and row groups."""
+    server = harness.Server(tmp_path_factory.mktemp("large") / "lake", "--endpoints-max", "4", "--endpoint-bytes", "2MiB")
+    server.start()
     server.run(
-        "CREATE TABLE large (i BIGINT, h VARCHAR, f DOUBLE) WITH (row_group_rows = 100000)",
-        f"INSERT INTO large SELECT i, md5(i::VARCHAR), random() FROM range({ROWS}) r(i)",
+        "CREATE TABLE large (i BIGINT, h VARCHAR, f DOUBLE) WITH (row_group_rows = 50000)",
+        *(
+            f"INSERT INTO large SELECT i, md5(i::VARCHAR), random() FROM range({k * ROWS // 3}, {(k + 1) * ROWS // 3}) r(i)"
+            for k in range(3)
+        ),
         "CREATE TABLE small AS SELECT i FROM range(10) r(i)",
     )
     yield server
@@ -63,7 +67,7 @@ def read_elsewhere(server, found):
 
 def test_a_large_scan_has_several_partitions_and_a_small_one_has_one(large):
     found, schema, rows = partitions(large, "SELECT i, h FROM large")
-    assert len(found) > 1
+    assert len(found) == 4
     assert schema == pa.schema([("i", pa.int64()), ("h", pa.string())])
     assert rows == ROWS
     assert len(set(found)) == len(found)
@@ -81,7 +85,7 @@ def test_another_process_reads_all_rows_once_in_any_order_and_again(large):
     assert len({s[2] for s in once}) == len(once)
 
 
-@pytest.mark.parametrize("predicate", ["i % 3 = 0", "i BETWEEN 1000000 AND 2000000", "h < '8'", "i = 2500000", "i < 0"])
+@pytest.mark.parametrize("predicate", ["i % 3 = 0", "i BETWEEN 300000 AND 700000", "h < '8'", "i = 250000", "i < 0"])
 def test_partitions_of_a_filter_are_disjoint_and_complete(large, predicate):
     found, _, _ = partitions(large, f"SELECT i FROM large WHERE {predicate}")
     tables = [read(large, partition) for partition in found]
@@ -91,10 +95,10 @@ def test_partitions_of_a_filter_are_disjoint_and_complete(large, predicate):
 
 
 def test_partitions_with_parameters(large):
-    found, _, _ = partitions(large, "SELECT i FROM large WHERE i >= ? AND i < ?", (500_000, 2_500_000))
+    found, _, _ = partitions(large, "SELECT i FROM large WHERE i >= ? AND i < ?", (100_000, 900_000))
     tables = [read(large, partition) for partition in found]
-    assert sum(table.num_rows for table in tables) == 2_000_000
-    assert len(pa.concat_tables(tables)["i"].unique()) == 2_000_000
+    assert sum(table.num_rows for table in tables) == 800_000
+    assert len(pa.concat_tables(tables)["i"].unique()) == 800_000
 
 
 def test_the_driver_fetches_all_partitions_by_itself_and_in_order(large):
@@ -112,6 +116,7 @@ def test_many_clients_read_all_partitions_at_once(large):
 def test_partitions_keep_the_snapshot_of_their_query(large):
     large.run(f"CREATE OR REPLACE TABLE grows AS SELECT i, md5(i::VARCHAR) AS h FROM range({ROWS // 3}) r(i)")
     found, _, _ = partitions(large, "SELECT i, h FROM grows")
+    assert len(found) > 1
     large.run("INSERT INTO grows SELECT i, 'later' FROM range(1000) r(i)")
     assert sum(read(large, partition).num_rows for partition in found) == ROWS // 3
     large.run("DROP TABLE grows")
@@ -157,9 +162,28 @@ def test_a_partition_expires(lake):
 
 def test_what_a_transaction_reads_can_be_read_by_another_connection_while_it_is_open(large):
     with large.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO large SELECT i, md5(i::VARCHAR), 0 FROM range(1000000, 1300000) r(i)")
         cursor.execute("CREATE TABLE uncommitted AS SELECT i FROM range(100) r(i)")
-        found, _ = cursor.adbc_execute_partitions("SELECT i FROM uncommitted")
-        assert sum(read(large, partition).num_rows for partition in found) == 100
+        for sql, rows in [("SELECT i, h FROM large", ROWS + 300_000), ("SELECT i FROM uncommitted", 100)]:
+            found, _ = cursor.adbc_execute_partitions(sql)
+            ids = pa.concat_tables([read(large, partition) for partition in found])["i"]
+            assert (len(ids), len(ids.unique())) == (rows, rows)
         connection.rollback()
     with harness.raises("not_found"):
         large.rows("SELECT i FROM uncommitted")
+
+
+def test_all_partitions_of_a_query_share_one_turn(lake):
+    limits = ["--statements-max", "1", "--endpoints-max", "4", "--endpoint-bytes", "1MiB", "--statement-queue-timeout", "10s"]
+    server = harness.Server(lake, *limits).start()
+    try:
+        server.run(
+            "CREATE TABLE t (i BIGINT, h VARCHAR) WITH (row_group_rows = 50000)",
+            "INSERT INTO t SELECT i, md5(i::VARCHAR) FROM range(400000) r(i)",
+        )
+        assert len(partitions(server, "SELECT i, h FROM t")[0]) > 1
+        with server.connect() as connection, connection.cursor() as cursor:
+            # The driver opens all of them at once and reads one after another.
+            assert cursor.execute("SELECT i, h FROM t").fetch_arrow_table().num_rows == 400_000
+    finally:
+        server.close()

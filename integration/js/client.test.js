@@ -56,9 +56,10 @@ test("a transaction of several statements", async () => {
 });
 
 test("a large table is read whole", async () => {
-  await client.execute("CREATE TABLE js_large AS SELECT i, md5(i::VARCHAR) AS s FROM range(2000000) r(i)");
+  await client.execute("CREATE TABLE js_large (i BIGINT, s VARCHAR) WITH (row_group_rows = 20000)");
+  await client.execute("INSERT INTO js_large SELECT i, md5(i::VARCHAR) FROM range(400000) r(i)");
   const table = await client.execute("SELECT i, s FROM js_large");
-  assert.equal(table.numRows, 2000000);
+  assert.equal(table.numRows, 400000);
 });
 
 test("metadata", async () => {
