@@ -2,7 +2,7 @@
 
 A Java program (jdbc/) does everything once and prints what it sees as JSON
 lines; the tests here say what that should be. The JVM runs in UTC: in other
-time zones the driver shifts dates and times (docs/clients.md).
+time zones the driver shifts dates and times (docs/clients/jdbc.md).
 """
 
 import json
