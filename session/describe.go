@@ -128,12 +128,15 @@ func (s *Service) Describe(ctx context.Context, st Statement) (Description, erro
 	if err != nil {
 		return Description{}, err
 	}
+	names, _ := parameterPlaces(statement)
+	if update && len(names) == 0 { // its text tells all, also of ROLLBACK in a transaction that is of no use any more
+		return Description{Update: true, Params: arrow.NewSchema(nil, nil)}, nil
+	}
 	v, done, err := s.enter(ctx, st.Caller, st.Scope, entry{})
 	if err != nil {
 		return Description{}, err
 	}
 	defer done()
-	names, _ := parameterPlaces(statement)
 	if update {
 		params, err := updateParams(v, statement, names)
 		return Description{Update: true, Params: params}, err

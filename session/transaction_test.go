@@ -452,6 +452,11 @@ func TestIdleTransactionIsRolledBack(t *testing.T) {
 	swept.fails(lake.KindState, "idle for 10m0s", "INSERT INTO t VALUES (5)")
 	sql.fails(lake.KindState, "idle for 10m0s", "INSERT INTO t VALUES (5)")
 	sql.fails(lake.KindState, "idle for 10m0s", "INSERT INTO t VALUES (5)")
+	for _, end := range []string{"COMMIT", "ROLLBACK"} {
+		d, err := b.Describe(t.Context(), session.Statement{SQL: end, Caller: sql.caller})
+		require.NoError(t, err, "drivers prepare what they run: without that nothing could end the transaction")
+		require.True(t, d.Update)
+	}
 	sql.fails(lake.KindState, "idle for 10m0s", "COMMIT")
 	sql.do("INSERT INTO t VALUES (6)")
 	_, err := swept.end(true)
