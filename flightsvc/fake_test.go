@@ -273,6 +273,10 @@ func (f *fake) Execute(ctx context.Context, st session.Statement) (session.Updat
 		if err := f.block(ctx, st); err != nil {
 			return session.Update{}, err
 		}
+	case "WAIT AND SAY WHY":
+		if err := f.block(ctx, st); err != nil {
+			return session.Update{}, context.Cause(ctx)
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -101,8 +101,9 @@ func (s *Server) pollFirst(ctx context.Context, id session.StatementID, run func
 func (s *Server) runDetached(ctx context.Context, c *call, run func(context.Context) (*flight.FlightInfo, error)) (info *flight.FlightInfo, err error) {
 	defer s.recovered(ctx, c, "PollFlightInfo", &err)
 	info, err = run(ctx)
-	if cause := context.Cause(ctx); err != nil && cause != nil && errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w: %w", cause, context.Canceled)
+	cause := context.Cause(ctx)
+	if err != nil && cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, cause)) {
+		err = fmt.Errorf("%w: %w", cause, context.Canceled) // the backend may say the one or the other
 	}
 	return info, err
 }

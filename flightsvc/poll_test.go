@@ -111,14 +111,16 @@ func TestQuickStatementIsAnsweredAtOnceAndForgotten(t *testing.T) {
 
 func TestCancelEndsAStatementThatIsPolledFor(t *testing.T) {
 	t.Parallel()
-	h := setupPoll(t, Options{})
-	p := h.start(t, "WAIT")
-	require.Equal(t, flight.CancelStatusCancelled, h.cancel(t, p.GetInfo()))
-	err := h.pollError(t, p)
-	require.Equal(t, codes.Canceled, status.Code(err))
-	require.ErrorContains(t, err, "cancelled by CancelFlightInfo")
-	require.Equal(t, flight.CancelStatusNotCancellable, h.cancel(t, p.GetInfo()))
-	require.Empty(t, h.fake.executed)
+	for _, sql := range []string{"WAIT", "WAIT AND SAY WHY"} {
+		h := setupPoll(t, Options{})
+		p := h.start(t, sql)
+		require.Equal(t, flight.CancelStatusCancelled, h.cancel(t, p.GetInfo()))
+		err := h.pollError(t, p)
+		require.Equal(t, codes.Canceled, status.Code(err), sql)
+		require.ErrorContains(t, err, "cancelled by CancelFlightInfo")
+		require.Equal(t, flight.CancelStatusNotCancellable, h.cancel(t, p.GetInfo()))
+		require.Empty(t, h.fake.executed)
+	}
 }
 
 // pollError polls until the statement fails.
