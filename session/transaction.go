@@ -287,6 +287,7 @@ func (s *Service) end(ctx context.Context, t *transaction, commit bool) (Update,
 //
 // Errors: those of End. Rolling back what was rolled back is no error.
 func (s *Service) finish(ctx context.Context, w *work, commit bool) (Update, error) {
+	s.expire(ctx, w, s.Clock.Now())
 	over, err := w.close("is being ended")
 	if err != nil {
 		if !commit {

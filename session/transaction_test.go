@@ -467,6 +467,13 @@ func TestIdleTransactionIsRolledBack(t *testing.T) {
 	require.NoError(t, err)
 	untouched.do("INSERT INTO t VALUES (8)")
 	untouched.commit()
+	late, lateSQL := b.begin(t), b.connect(t)
+	late.do("INSERT INTO t VALUES (9)")
+	lateSQL.do("BEGIN", "INSERT INTO t VALUES (10)")
+	clock.advance(11 * time.Minute)
+	_, err = late.end(true)
+	require.ErrorContains(t, err, "idle for 10m0s", "whether the sweep came first must not matter")
+	lateSQL.fails(lake.KindState, "idle for 10m0s", "COMMIT")
 	require.Equal(t, []string{"6", "8"}, b.rows(t, "FROM t ORDER BY i"))
 	b.clean(t)
 }
