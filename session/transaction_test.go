@@ -478,6 +478,34 @@ func TestIdleTransactionIsRolledBack(t *testing.T) {
 	b.clean(t)
 }
 
+func TestATransactionWhoseResultIsReadIsNotIdle(t *testing.T) {
+	t.Parallel()
+	clock := &manualClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	b := setupClock(t, clock)
+	b.exec(t, "CREATE TABLE t (i INT)")
+	for _, begin := range []string{"", "BEGIN"} {
+		c := b.connect(t)
+		planned := c.caller
+		if begin == "" {
+			id, err := b.Begin(t.Context(), c.caller)
+			require.NoError(t, err)
+			planned.Transaction = id
+		} else {
+			c.do(begin)
+		}
+		q, err := b.Plan(t.Context(), session.Statement{SQL: "SELECT * FROM range(100000)", Caller: planned})
+		require.NoError(t, err)
+		q.Statement.Caller = c.caller // a ticket names no transaction
+		rows, err := b.Run(t.Context(), q)
+		require.NoError(t, err)
+		clock.advance(11 * time.Minute)
+		b.Sweep(t.Context())
+		rows.Reader.Release()
+		c.caller = planned
+		c.do("INSERT INTO t VALUES (1)")
+	}
+}
+
 func TestStatementsOfOneTransactionAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

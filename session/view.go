@@ -207,9 +207,10 @@ func (s *Service) plannedView(ctx context.Context, q Query) (v *view, done func(
 	return s.restrict(&planned), done, nil
 }
 
-// hold keeps the caller's transaction, if any, from being idle until done is called.
+// hold keeps the caller's transaction, if any, from being idle until done is
+// called. A ticket does not name it.
 func (s *Service) hold(ctx context.Context, c Caller) (done func()) {
-	t, err := s.transactions.of(c, false)
+	t, err := s.transactions.of(c, true)
 	if err != nil || t == nil {
 		return func() {}
 	}
