@@ -1,6 +1,8 @@
 """Transactions through the ADBC driver: DB-API commit and rollback, ingests that
 join them, SQL BEGIN, savepoints, isolation, conflicts and append tokens."""
 
+import time
+
 import adbc_driver_manager
 import harness
 import pyarrow as pa
@@ -329,6 +331,59 @@ def test_commit_and_rollback_with_autocommit_do_nothing(one, other, name):
     other.rollback()
     other.commit()
     assert count(other, name) == 0
+
+
+# Transactions that are idle for too long.
+
+
+def test_an_idle_transaction_is_rolled_back_and_its_next_use_says_so(lake):
+    server = harness.Server(lake, "--transaction-idle-timeout", "300ms").start()
+    try:
+        with server.connect(autocommit=False) as untouched, server.connect(autocommit=False) as driver, server.connect() as sql:
+            run(driver, "CREATE TABLE a (i BIGINT)")
+            run(sql, "BEGIN", "CREATE TABLE b (i BIGINT)")
+            time.sleep(0.6)
+            for connection in (driver, sql):
+                for statement in ("CREATE TABLE c (i BIGINT)", "SELECT 1"):
+                    with harness.raises("state", "idle"):
+                        run(connection, statement)
+            with harness.raises("state", "idle"):
+                harness.ingest(driver, "c", SMALL)
+            driver.rollback()
+            run(sql, "ROLLBACK")
+            for connection in (driver, sql, untouched):
+                assert run(connection, "SELECT 1") == [(1,)]
+            run(sql, "BEGIN", "CREATE TABLE b (i BIGINT)")
+            time.sleep(0.6)
+            with harness.raises("state", "idle"):
+                run(sql, "COMMIT")
+            assert run(sql, "SELECT count(*) FROM information_schema.tables") == [(0,)]
+    finally:
+        server.close()
+
+
+def test_work_in_progress_is_not_idle(lake):
+    server = harness.Server(lake, "--transaction-idle-timeout", "1s").start()
+    try:
+        with server.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            run(connection, "CREATE TABLE t (i BIGINT)")
+
+            def slow():
+                for k in range(3):
+                    time.sleep(0.5)
+                    yield pa.record_batch({"i": [k]})
+
+            schema = pa.schema([("i", pa.int64())])
+            assert harness.ingest(connection, "t", pa.RecordBatchReader.from_batches(schema, slow()), "append") == 3
+            reader = cursor.execute("SELECT i, repeat('x', 100) FROM range(1000000) r(i)").fetch_record_batch()
+            rows = reader.read_next_batch().num_rows
+            time.sleep(1.3)
+            rows += sum(batch.num_rows for batch in reader)
+            assert rows == 1_000_000
+            connection.commit()
+        assert server.rows("SELECT count(*) FROM t") == [(3,)]
+    finally:
+        server.close()
 
 
 # Append tokens.
