@@ -315,6 +315,32 @@ func TestPrivilegesAreAskedOnEveryPath(t *testing.T) {
 	}
 }
 
+// A token that one user has used up would else lose the rows of another.
+func TestAppendTokensAreTheirUsersOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, wim := w.as(t, "root"), w.as(t, "wim")
+	into := func(a *actor) session.Ingest {
+		return session.Ingest{Table: "numbers", Schema: "work", IfExists: session.ExistsAppend, Token: "load-1", Caller: a.caller}
+	}
+	root.exec(t, "CREATE TABLE work.numbers (i BIGINT, s VARCHAR)")
+	for range 2 {
+		_, err := w.Ingest(t.Context(), into(wim), numbers(t, 0, 5, 5))
+		require.NoError(t, err)
+	}
+	up, err := w.Ingest(t.Context(), into(root), numbers(t, 0, 7, 7))
+	require.NoError(t, err)
+	require.False(t, up.Replayed)
+	st := root.statement("INSERT INTO work.numbers SELECT * FROM work.numbers LIMIT 1")
+	st.Token = "load-1"
+	up, err = w.Execute(t.Context(), st)
+	require.NoError(t, err)
+	require.True(t, up.Replayed, "statements and ingests of one user share their tokens")
+	require.Equal(t, []string{"12"}, root.rows(t, "SELECT count(*) FROM work.numbers"))
+	_, err = w.Ingest(t.Context(), into(w.as(t, "tom")), numbers(t, 0, 5, 5))
+	require.ErrorIs(t, err, lake.ErrNotFound, "a known token asks for privileges too")
+}
+
 func TestIngestAsksForPrivileges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

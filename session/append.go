@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"regexp"
 
@@ -69,6 +70,7 @@ func (s *Service) Ingest(ctx context.Context, in Ingest, stream array.RecordRead
 }
 
 func (s *Service) ingest(ctx context.Context, in Ingest, stream array.RecordReader) (Update, error) {
+	in.Token = in.Caller.ownToken(in.Token)
 	if up, ok, err := s.replayed(ctx, in.Token); ok || err != nil {
 		return up, err
 	}
@@ -302,6 +304,17 @@ func (s *Service) discardLater(ctx context.Context, paths []string) {
 	if err := s.discard(ctx, paths); err != nil {
 		s.Log.WarnContext(ctx, "files of a failed append stay staged", slog.String("error", err.Error()))
 	}
+}
+
+// ownToken returns an append token as the catalog keeps it. The tokens of a user are
+// theirs alone: else whoever may append to some table could use up the tokens of others,
+// whose appends would then be taken for done.
+func (c *Caller) ownToken(token string) string {
+	if token == "" || c.Identity == nil {
+		return token
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s", c.Identity.User, token))
+	return "user:" + hex.EncodeToString(sum[:])
 }
 
 // replayed answers an append whose token has been committed before.

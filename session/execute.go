@@ -62,6 +62,7 @@ func (s *Service) executeAll(ctx context.Context, st Statement, statements []*sq
 		return Update{}, err
 	}
 	defer done()
+	st.Token = st.Caller.ownToken(st.Token)
 	if statements[0].Kind == sqltext.KindInsert {
 		if statements, err = s.convertValues(ctx, v, st, statements); err != nil {
 			return Update{}, err

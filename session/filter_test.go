@@ -193,6 +193,11 @@ func TestFactsAboutHiddenRowsAreClosed(t *testing.T) {
 		require.Empty(t, q.Parts)
 	}
 	root := w.as(t, "root")
+	root.exec(t, "CREATE TABLE sales.now AS SELECT * FROM sales.orders")
+	root.exec(t, "CREATE OR REPLACE TABLE sales.orders AS SELECT * FROM sales.now WHERE region = 'EU'")
+	q, err := w.as(t, "eve").Plan(t.Context(), w.as(t, "eve").statement("SELECT * FROM sales.orders"))
+	require.NoError(t, err)
+	require.Equal(t, lake.Unknown, q.Rows, "that the files hide nothing is not told")
 	require.NotEmpty(t, root.rows(t, "FROM lake.row_groups('sales.orders')"))
 	require.NotEmpty(t, root.rows(t, "FROM __ducklake_metadata_lake.ducklake_data_file"))
 	require.NotEqual(t, []string{"0"}, root.rows(t, "SELECT count(changes) FROM lake.snapshots()"))
