@@ -125,7 +125,8 @@ type Commit struct {
 	// Base is the snapshot on which the operations were planned; nil means that
 	// they hold for whatever is there. With it, a name that later snapshots took,
 	// freed or gave to another table or schema is KindConflict where it would be
-	// KindExists, KindNotFound, KindState or no error.
+	// KindExists, KindNotFound, KindState or no error; and so is to drop a table to
+	// which a later snapshot added files.
 	Base       *lake.SnapshotID
 	Operations []Operation
 	Author     string

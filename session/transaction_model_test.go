@@ -73,8 +73,8 @@ func (l modelLake) merge(base, now modelLake) (merged modelLake, changed, ok boo
 				continue
 			}
 			schema, name, there := out.table(t.id)
-			if changed = true; !there {
-				return l, true, false
+			if changed = true; !there || len(out[schema].tables[name].rows) > len(t.rows) {
+				return l, true, false // it is gone, or has rows that the transaction did not see
 			}
 			delete(out[schema].tables, name)
 		}

@@ -64,6 +64,7 @@ func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 		"ConflictsSinceTheBase":             testConflictsSinceBase,
 		"NoConflictWithTheBaseItself":       testNoConflictWithBase,
 		"ConcurrentCreatesOnOneBase":        testConcurrentCreatesOnBase,
+		"RowsAreNotDroppedUnseen":           testDropSinceBase,
 		"TokensOfSeveralAppends":            testAppendTokens,
 		"RefusedAppendTokens":               testRefusedAppendTokens,
 		"DeclaredKeys":                      testDeclaredKeys,

@@ -215,6 +215,52 @@ func testNoConflictWithBase(t *testing.T, l Lake) {
 	require.ErrorIs(t, err, lake.ErrConflict, "the first snapshot is a base like any other")
 }
 
+// testDropSinceBase drops tables whose latest rows nobody saw who drops them.
+func testDropSinceBase(t *testing.T, l Lake) {
+	const writers = 8
+	c := open(t, l, newClock())
+	commit(t, c, createTable("t"), createTable("u"))
+	tt, u := table(t, c, "main", "t"), table(t, c, "main", "u")
+	base := latest(t, c).ID
+	at := commit(t, c, addTo(tt, "1.parquet")).Snapshot.ID
+	drop := catalog.Commit{Base: &base, Operations: []catalog.Operation{catalog.DropTable{ID: tt.ID, Begin: tt.Begin}, createTable("t")}}
+	c = reopened(t, l, c)
+	_, err := c.Commit(t.Context(), drop)
+	require.ErrorIs(t, err, lake.ErrConflict)
+	require.ErrorContains(t, err, fmt.Sprintf(`table "main"."t" got rows by snapshot %d`, at))
+	require.Len(t, liveFiles(t, c, tt.ID), 1)
+	drop.Base = &at
+	_, err = c.Commit(t.Context(), drop)
+	require.NoError(t, err, "it has seen the rows")
+
+	// Most likely in one group: the database does not know the appends yet.
+	base = latest(t, c).ID
+	errs := make([]error, writers)
+	var dropErr error
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			_, errs[w] = c.Commit(t.Context(), catalog.Commit{Operations: []catalog.Operation{addTo(u, fmt.Sprintf("%d.parquet", w))}})
+		})
+	}
+	wg.Go(func() {
+		_, dropErr = c.Commit(t.Context(), catalog.Commit{Base: &base, Operations: []catalog.Operation{catalog.DropTable{ID: u.ID}}})
+	})
+	wg.Wait()
+	added := 0
+	for _, err := range errs {
+		if err == nil {
+			added++
+			continue
+		}
+		require.ErrorIs(t, err, lake.ErrConflict)
+	}
+	require.Equal(t, dropErr == nil, added == 0, "either the rows or the drop")
+	if dropErr != nil {
+		require.ErrorIs(t, dropErr, lake.ErrConflict)
+	}
+}
+
 // testConcurrentCreatesOnBase commits what conflicts in one group, most likely:
 // the database does not know the other commit yet.
 func testConcurrentCreatesOnBase(t *testing.T, l Lake) {

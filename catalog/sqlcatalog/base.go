@@ -58,6 +58,28 @@ func (p *plan) changedSinceBase(t *lake.Table, err error) error {
 	return lake.Errorf(lake.KindConflict, "table %q.%q was changed by snapshot %d", t.Schema, t.Name, t.Begin)
 }
 
+// appendedSinceBase refuses to drop a table to which another commit added rows after
+// Commit.Base: who drops or replaces it has not seen them, and they would be lost.
+//
+// Errors: KindConflict.
+func (p *plan) appendedSinceBase(ctx context.Context, t *lake.Table) error {
+	if p.base == nil {
+		return nil
+	}
+	at, ok := p.touchedBefore[t.ID]
+	if !ok {
+		_, err := p.s.one(ctx, `SELECT coalesce(max(begin_snapshot), 0) FROM ducklake_data_file WHERE table_id = ?`, []any{int64(t.ID)}, &at)
+		if err != nil {
+			return err
+		}
+	}
+	if at <= *p.base {
+		return nil
+	}
+	return lake.Errorf(lake.KindConflict, "table %q.%q got rows by snapshot %d, after snapshot %d that this commit is based on",
+		t.Schema, t.Name, at, *p.base)
+}
+
 // schemaInUse is why a schema cannot be dropped: KindState, or KindConflict if
 // what is in it came after Commit.Base.
 func (p *plan) schemaInUse(ctx context.Context, schema *lake.Schema) error {

@@ -151,8 +151,8 @@ type groupDraft struct {
 	marker    string // commit_extra_info of the group's snapshots
 	snapshots int
 	replies   []reply
-	tokens    map[string]catalog.Result // of the commits planned so far
-	touched   map[lake.TableID]bool
+	tokens    map[string]catalog.Result        // of the commits planned so far
+	touched   map[lake.TableID]lake.SnapshotID // the last that added files to it
 	// names and dropped are what the commits planned so far did, which the
 	// database does not know yet: the snapshot that took or freed a name last.
 	names   map[string]lake.SnapshotID
@@ -171,7 +171,7 @@ func (w *writer) draft(ctx context.Context, s *session, group []*request) (*grou
 	}
 	g := &groupDraft{
 		head: *current, marker: `{"flightlake_commit":"` + uuid.NewString() + `"}`,
-		replies: make([]reply, len(group)), tokens: map[string]catalog.Result{}, touched: map[lake.TableID]bool{},
+		replies: make([]reply, len(group)), tokens: map[string]catalog.Result{}, touched: map[lake.TableID]lake.SnapshotID{},
 		names: map[string]lake.SnapshotID{}, dropped: map[lake.TableID]droppedTable{},
 	}
 	g.head.stats = maps.Clone(current.stats)

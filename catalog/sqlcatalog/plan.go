@@ -30,8 +30,9 @@ type plan struct {
 	created       map[lake.TableID]bool
 	createdSchema map[lake.SchemaID]bool
 	touched       map[lake.TableID]bool
-	comments      map[commentKey]int // position of its row among the inserts of this plan
-	paths         []string           // of added files
+	touchedBefore map[lake.TableID]lake.SnapshotID // groupDraft.touched, not to be changed
+	comments      map[commentKey]int               // position of its row among the inserts of this plan
+	paths         []string                         // of added files
 	tokens        map[string]catalog.Result
 	result        catalog.Result
 }
@@ -41,7 +42,7 @@ func newPlan(s *session, g *groupDraft, now time.Time) *plan {
 		s: s, head: g.head, id: g.head.snapshot.ID + 1, marker: g.marker,
 		names: maps.Clone(g.names), dropped: maps.Clone(g.dropped),
 		created: map[lake.TableID]bool{}, createdSchema: map[lake.SchemaID]bool{},
-		touched: map[lake.TableID]bool{}, comments: map[commentKey]int{},
+		touched: map[lake.TableID]bool{}, touchedBefore: g.touched, comments: map[commentKey]int{},
 	}
 	p.head.stats = maps.Clone(g.head.stats)
 	now = toMicros(now)
@@ -118,7 +119,7 @@ func (p *plan) adopt(g *groupDraft) {
 	g.batch.add(&p.batch)
 	g.snapshots++
 	for id := range p.touched {
-		g.touched[id] = true
+		g.touched[id] = p.id
 	}
 }
 

@@ -273,6 +273,9 @@ func (p *plan) dropTable(ctx context.Context, op catalog.DropTable) error {
 	if op.Begin != 0 && op.Begin != t.Begin {
 		return lake.Errorf(lake.KindConflict, "table %q.%q was changed by snapshot %d", t.Schema, t.Name, t.Begin)
 	}
+	if err := p.appendedSinceBase(ctx, t); err != nil {
+		return err
+	}
 	name := t.Schema
 	p.dropped[op.ID] = droppedTable{name: quoteName(t.Schema) + "." + quoteName(t.Name), at: p.id}
 	p.names[nameOf(t.Schema, t.Name)] = p.id
