@@ -165,7 +165,10 @@ func (s *Service) convertValues(ctx context.Context, v *view, st Statement, boun
 			return nil, err
 		}
 	}
-	return out, c.check(ctx, s)
+	if err := c.check(ctx, s); err != nil {
+		return nil, err
+	}
+	return mergeRows(statement, out)
 }
 
 // place is where a parameter stands in the text, and the column of its value.
