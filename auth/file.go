@@ -108,8 +108,9 @@ func decodeTOML(path string, v any) error {
 }
 
 // readAuthFile reads and checks the auth file and the files that it names, which it
-// returns as they were before they were read, also with an error. Errors name every fault.
-func readAuthFile(path string) (*ruleset, []fileStamp, error) {
+// returns as they were before they were read, also with an error. Errors name every fault;
+// check finds those of row filters.
+func readAuthFile(path string, check func(string) error) (*ruleset, []fileStamp, error) {
 	var file authFile
 	if err := decodeTOML(path, &file); err != nil {
 		return nil, nil, err
@@ -119,6 +120,7 @@ func readAuthFile(path string) (*ruleset, []fileStamp, error) {
 	f := &faults{path: path}
 	r := newRuleset()
 	addRoles(r, file.Roles, f)
+	addFilters(r, file.Roles, check, f)
 	addUsers(r, file.Users, f)
 	if len(file.Users) == 0 && file.JWT == nil {
 		f.add("users", "there are none, and no section [jwt]: nobody could log in")
@@ -164,18 +166,28 @@ func addRoles(r *ruleset, roles map[string]roleEntry, f *faults) {
 		h := r.roles[strings.ToLower(name)]
 		h.addMemberships(r, key+".inherits", entry.Inherits, f)
 		h.addGrants(key+".grants", entry.Grants, f)
-		for i, rf := range entry.RowFilters {
+	}
+}
+
+// addFilters gives the roles their row filters.
+func addFilters(r *ruleset, roles map[string]roleEntry, check func(string) error, f *faults) {
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
+		h := r.roles[strings.ToLower(name)]
+		for i, rf := range roles[name].RowFilters {
 			o := newObject(rf.Schema, rf.Table)
-			fkey := fmt.Sprintf("%s.row_filters[%d]", key, i)
+			key := fmt.Sprintf("roles.%s.row_filters[%d]", name, i)
 			switch {
 			case rf.Schema == "" || rf.Table == "":
-				f.add(fkey, "a row filter names schema and table")
+				f.add(key, "a row filter names schema and table")
 			case strings.TrimSpace(rf.Filter) == "":
-				f.add(fkey, "filter is empty: give an SQL condition on the table's columns")
+				f.add(key, "filter is empty: give an SQL condition on the table's columns")
 			case h.filters[o] != "":
-				f.add(fkey, "%s has a filter in this role already", o)
+				f.add(key, "%s has a filter in this role already", o)
 			default:
 				h.filters[o] = rf.Filter
+				if err := check(rf.Filter); err != nil {
+					f.add(key, "%w", err)
+				}
 			}
 		}
 	}

@@ -43,6 +43,23 @@ user_from = "ou"
 	require.NotContains(t, err.Error(), "s3cr3t")
 }
 
+func TestRowFilterIsCheckedBeforeItIsNeeded(t *testing.T) {
+	t.Parallel()
+	text := "[users.a]\nroles = ['x']\n[roles.x]\nrow_filters = [{schema = 's', table = 't', filter = 'a = 1'}, {schema = 's', table = 'u', filter = 'wrong'}]\n"
+	path := writeFile(t, filepath.Join(t.TempDir(), "auth.toml"), text)
+	_, _, err := Load(path, Options{CheckFilterFunc: func(filter string) error {
+		if filter == "wrong" {
+			return lake.Errorf(lake.KindInvalid, "it is %s", filter)
+		}
+		return nil
+	}})
+	require.ErrorIs(t, err, lake.ErrInvalid)
+	require.ErrorContains(t, err, "roles.x.row_filters[1]: it is wrong")
+	require.NotContains(t, err.Error(), "row_filters[0]")
+	_, _, err = Load(path, Options{})
+	require.NoError(t, err)
+}
+
 func TestAuthFileThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{

@@ -18,6 +18,9 @@ const checkInterval = time.Second
 type Options struct {
 	Clock  clock.Clock  // nil means the system's
 	Logger *slog.Logger // for warnings and reloads; nil means that nothing is logged
+	// CheckFilterFunc says what is wrong with a row filter whatever its table; nil
+	// means that filters are not looked at before they are used.
+	CheckFilterFunc func(filter string) error
 }
 
 // store holds the rules of the moment and reads them anew when a file changes.
@@ -25,6 +28,7 @@ type store struct {
 	path    string
 	clock   clock.Clock
 	logger  *slog.Logger
+	check   func(filter string) error
 	current atomic.Pointer[ruleset]
 	due     atomic.Int64 // when the files are looked at again, in ns since 1970
 
@@ -48,7 +52,10 @@ func Load(path string, opts Options) (*Authenticator, *Policy, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &store{path: path, clock: opts.Clock, logger: opts.Logger}
+	if opts.CheckFilterFunc == nil {
+		opts.CheckFilterFunc = func(string) error { return nil }
+	}
+	s := &store{path: path, clock: opts.Clock, logger: opts.Logger, check: opts.CheckFilterFunc}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.due.Store(s.clock.Now().Add(checkInterval).UnixNano())
@@ -91,7 +98,7 @@ func (s *store) reload() {
 // files are looked at again when they change again. Requires mu.
 func (s *store) load() error {
 	s.stamps = stampFiles([]string{s.path, s.path + grantsSuffix})
-	base, files, err := readAuthFile(s.path)
+	base, files, err := readAuthFile(s.path, s.check)
 	s.stamps = append(s.stamps, files...)
 	if err != nil {
 		return err

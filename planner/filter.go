@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
@@ -25,20 +26,25 @@ func Filtered(text, filter string) string {
 // filterHead stands before a filter where it is parsed alone.
 const filterHead = "SELECT 1 WHERE (\n"
 
-// CheckFilter checks a row filter of a table, and returns the names of the
-// functions that it calls, in lower case, which the caller judges.
+// CheckFilter checks of a row filter what can be known without its table.
 //
-// Errors: KindInvalid, naming the table, for text that is not one expression
-// over the table's columns, has a subquery, or does not bind.
-func (p *Planner) CheckFilter(ctx context.Context, table *lake.Table, filter string) ([]string, error) {
-	a, err := p.parseFilter(ctx, table, filter)
-	if err == nil {
-		_, err = p.bindFilter(ctx, lake.Twin{Name: TwinName(table, 0), Columns: table.Columns}, filter)
-	}
+// Errors: KindInvalid for text that is not one expression, has a subquery, or calls
+// a function whose value does not come from the row.
+func (p *Planner) CheckFilter(ctx context.Context, filter string) error {
+	a, err := p.parseFilter(ctx, nil, filter)
 	if err != nil {
-		return nil, filterError(ctx, table, err)
+		return lake.Errorf(lake.KindInvalid, "the row filter is not valid: %s", firstLine(err))
 	}
-	return a.Functions, nil
+	a.Pin(time.Unix(0, 0))
+	return lake.Wrap(lake.KindInvalid, "the row filter is not valid", a.checkStable())
+}
+
+// checkStable refuses calls whose value may change and that are not pinned.
+func (a *Analysis) checkStable() error {
+	if a.Stable() {
+		return nil
+	}
+	return lake.Errorf(lake.KindInvalid, "the value of %s may change until the statement runs", a.UnstableCalls())
 }
 
 // filters checks the row filters of a request, puts the statement's time in place
@@ -71,8 +77,8 @@ func (p *Planner) pinFilter(ctx context.Context, statement *Analysis, t *Resolve
 	if a.TimeDependent() {
 		a.pinned, statement.timed = statement.pinned, true
 	}
-	if !a.Stable() {
-		return "", lake.Errorf(lake.KindInvalid, "the value of %s may change until the statement runs", a.UnstableCalls())
+	if err := a.checkStable(); err != nil {
+		return "", err
 	}
 	return apply(a.Statement.Text, a.pinEdits(), sqltext.Span{Start: len(filterHead), End: len(filterHead) + len(t.Filter)}), nil
 }
@@ -82,11 +88,17 @@ func filterError(ctx context.Context, table *lake.Table, err error) error {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	message, _, _ := strings.Cut(err.Error(), "\n") // the rest shows the text that it was put into
-	return lake.Errorf(lake.KindInvalid, "the row filter of table %s.%s is not valid: %s", table.Schema, table.Name, message)
+	return lake.Errorf(lake.KindInvalid, "the row filter of table %s.%s is not valid: %s", table.Schema, table.Name, firstLine(err))
 }
 
-// parseFilter reads a filter as the condition of a query without tables.
+// firstLine returns what an error says, without the text that a filter was put into.
+func firstLine(err error) string {
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	return message
+}
+
+// parseFilter reads a filter as the condition of a query without tables. With a nil
+// table, all names may be columns.
 func (p *Planner) parseFilter(ctx context.Context, table *lake.Table, filter string) (*Analysis, error) {
 	if err := balanced(filter); err != nil {
 		return nil, err
@@ -155,7 +167,7 @@ func onlyCondition(node object) bool {
 // chooses.
 type filterChecker struct {
 	analysis *Analysis
-	table    *lake.Table
+	table    *lake.Table     // nil if it is not known
 	own      map[string]bool // parameters of lambdas, in lower case
 }
 
@@ -184,12 +196,20 @@ func (c *filterChecker) check(v any) (err error) {
 
 func (c *filterChecker) node(o object) error {
 	switch o.text("class") {
-	case "", "CONSTANT", "COMPARISON", "CONJUNCTION", "BETWEEN", "CAST", "CASE", "COLLATE", "FUNCTION", "OPERATOR", "LAMBDA":
+	case "", "CONSTANT", "COMPARISON", "CONJUNCTION", "BETWEEN", "CAST", "CASE", "COLLATE", "OPERATOR", "LAMBDA":
+		return nil
+	case "FUNCTION":
+		if name := strings.ToLower(o.text("function_name")); !isOfRow(name) {
+			return lake.Errorf(lake.KindInvalid, "the value of %s does not come from the row", name)
+		}
 		return nil
 	case "COLUMN_REF":
 		names := o.texts("column_names")
 		if len(names) == 0 {
 			return lake.Errorf(lake.KindInvalid, "it names no column")
+		}
+		if c.table == nil {
+			return nil
 		}
 		if _, ok := c.table.Column(names[0]); ok || c.own[strings.ToLower(names[0])] {
 			return nil
@@ -203,6 +223,19 @@ func (c *filterChecker) node(o object) error {
 	default:
 		return lake.Errorf(lake.KindInvalid, "it is not an expression over columns and constants")
 	}
+}
+
+// isOfRow reports whether the value of a function, in lower case, depends on its
+// arguments alone, or on the time, which is fixed elsewhere. By chance a client that
+// asks often enough would see all rows, and what is about the session is the client's own to choose.
+func isOfRow(name string) bool {
+	switch name {
+	case "random", "setseed", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "stats", "nextval", "currval", "sleep_ms", "write_log",
+		"current_schema", "current_schemas", "current_database", "current_catalog", "current_user", "session_user", "user", "current_role",
+		"in_search_path", "format_type", "get_block_size":
+		return false
+	}
+	return !strings.HasPrefix(name, "pg_")
 }
 
 // calls reports whether the value of a name without brackets is known to change.

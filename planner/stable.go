@@ -40,7 +40,7 @@ func unstableKind(name string, args int) (kind pinKind, ok bool) {
 		return pinDate, true
 	case "current_time", "get_current_time", "localtime", "current_localtime",
 		"txid_current", "current_query", "current_query_id", "current_transaction_id", "current_connection_id",
-		"getvariable", "current_setting":
+		"getvariable", "current_setting", "ago":
 		return pinNot, true
 	case "age":
 		return pinNot, args == 1

@@ -24,6 +24,7 @@ import (
 	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/objstore/local"
 	"github.com/flightlake/flightlake/objstore/mem"
+	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/session"
 	"github.com/flightlake/flightlake/workload"
 )
@@ -95,7 +96,11 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		Catalog: p.catalog, Bucket: store, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log,
 	}
 	if settings.AuthFile != "" {
-		p.users, components.Policy, err = auth.Load(settings.AuthFile, auth.Options{Clock: clock.System{}, Logger: log})
+		filters := planner.New(frontend)
+		p.users, components.Policy, err = auth.Load(settings.AuthFile, auth.Options{
+			Clock: clock.System{}, Logger: log,
+			CheckFilterFunc: func(filter string) error { return filters.CheckFilter(ctx, filter) },
+		})
 		if err != nil {
 			return nil, err
 		}
