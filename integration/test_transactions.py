@@ -118,6 +118,39 @@ def test_a_failed_statement_changes_nothing_and_leaves_the_transaction_open(manu
     assert run(other, f"SELECT i FROM {name} ORDER BY i") == [(1,), (3,)]
 
 
+def test_a_prepared_statement_goes_on_over_commits_and_rollbacks(manual, name):
+    with manual.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} AS SELECT 1 AS i")
+        sql = f"SELECT * FROM {name} WHERE i = ?"
+        for finish in (manual.commit, manual.rollback, manual.commit):
+            assert cursor.execute(sql, (1,)).fetchall() == [(1,)]
+            finish()
+        run(manual, f"CREATE OR REPLACE TABLE {name} AS SELECT 1 AS i, 2 AS j")
+        assert cursor.execute(sql, (1,)).fetchall() == [(1, 2)]
+        manual.rollback()
+        assert cursor.execute(sql, (1,)).fetchall() == [(1,)]
+
+
+def test_a_result_is_read_to_its_end_after_the_commit_or_rollback(manual, name):
+    with manual.cursor() as cursor:
+        for finish in (manual.rollback, manual.commit):
+            cursor.execute(f"CREATE TABLE {name} AS SELECT i, md5(i::VARCHAR) AS s FROM range(500000) r(i)")
+            reader = cursor.execute(f"SELECT * FROM {name}").fetch_record_batch()
+            rows = reader.read_next_batch().num_rows
+            finish()
+            assert rows + sum(batch.num_rows for batch in reader) == 500_000
+
+
+def test_names_are_freed_and_taken_again_in_one_transaction(one, manual, name):
+    for k in range(2):
+        if k > 0:
+            run(manual, f"DROP TABLE s_{name}.t", f"DROP SCHEMA s_{name}")
+        run(manual, f"CREATE SCHEMA s_{name}", f"CREATE TABLE s_{name}.t AS SELECT {k} AS i")
+        run(manual, f"CREATE TABLE s_{name}.u (i BIGINT)", f"DROP TABLE s_{name}.u")
+        manual.commit()
+        assert one.rows(f"FROM s_{name}.t") == [(k,)]
+
+
 # An ingest without a transaction id: drivers never send one.
 
 
