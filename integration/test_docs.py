@@ -394,3 +394,15 @@ def test_every_page_is_in_the_index():
     index = (DOCS / "clients" / "README.md").read_text()
     for path in PAGES:
         assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
+def test_every_pain_point_has_a_test_or_says_why_not():
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", (DOCS / "clients" / "pain-points.md").read_text(), re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, 49))
+    sources = [*HERE.glob("*.py"), *harness.ROOT.glob("*/*_test.go"), *HERE.glob("*/*_test.go")]
+    code = "\n".join(path.read_text() for path in sources)
+    tests = set(re.findall(r"^(?:def|func) (test_\w+|Test\w+)\(", code, re.M))
+    for number, answer in rows:
+        named = re.findall(r"`(test_\w+|Test\w+)`", answer)
+        assert named or answer.startswith("cannot be met: "), number
+        assert set(named) <= tests, (number, set(named) - tests)
