@@ -302,7 +302,7 @@ def test_an_unknown_handle_a_closed_one_and_a_forged_ticket(one):
 
 
 def test_headers_of_64_kib_pass(one):
-    options = {f"adbc.flight.sql.rpc.call_header.x-large-{k}": "v" * 8000 for k in range(7)}
+    options = {f"adbc.flight.sql.rpc.call_header.x-large-{k}": "v" * 8000 for k in range(8)}
     with one.connect(**options) as connection, connection.cursor() as cursor:
         assert cursor.execute("SELECT 1").fetchall() == [(1,)]
 
