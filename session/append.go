@@ -169,8 +169,12 @@ type appendRequest struct {
 	stream  array.RecordReader
 	token   string
 	options map[string]string
-	// againFunc resolves the target anew after a conflict.
+	// againFunc resolves the target anew after a conflict; nil means that the stream
+	// has to be made anew too, which the caller does.
 	againFunc func(context.Context) (*target, error)
+	// base is the snapshot that the stream was read from, if that makes a difference
+	// to what is replaced.
+	base *lake.SnapshotID
 }
 
 // append writes the stream and publishes it. Objects of an append that is
@@ -241,7 +245,7 @@ func (t *target) writeOptions(call map[string]string) (writer.Options, error) {
 // partitioning are the same.
 func (s *Service) publish(ctx context.Context, t *target, r appendRequest, files []lake.DataFile) (catalog.Result, error) {
 	for attempt := 1; ; attempt++ {
-		result, err := s.change(ctx, t.view, catalog.Commit{Token: r.token, Operations: t.operations(files)})
+		result, err := s.change(ctx, t.view, catalog.Commit{Token: r.token, Base: r.base, Operations: t.operations(files)})
 		retry := errors.Is(err, lake.ErrConflict) || t.creates() && (errors.Is(err, lake.ErrExists) || errors.Is(err, lake.ErrNotFound))
 		if !retry || r.againFunc == nil || attempt == appendAttempts {
 			return result, err

@@ -2,11 +2,13 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
@@ -157,7 +159,16 @@ func (s *Service) createTableAs(ctx context.Context, token string, st *sqltext.S
 		}
 		return now, now.define(columns, st)
 	}
-	return s.append(ctx, t, appendRequest{stream: stream, token: token, againFunc: again})
+	request := appendRequest{stream: stream, token: token, againFunc: again}
+	if t.replace && p.reads(t.table) {
+		request.base, request.againFunc = &t.view.snapshot, nil // rows that come meanwhile must be read, or they are lost
+	}
+	return s.append(ctx, t, request)
+}
+
+// reads reports whether the query reads a table.
+func (p *selectPlan) reads(table *lake.Table) bool {
+	return slices.ContainsFunc(p.plan.Reads, func(r planner.Read) bool { return r.Table != nil && r.Table.ID == table.ID })
 }
 
 // resultColumns returns the columns of a table that holds the rows of a query,
