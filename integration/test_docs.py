@@ -406,3 +406,25 @@ def test_every_pain_point_has_a_test_or_says_why_not():
         named = re.findall(r"`(test_\w+|Test\w+)`", answer)
         assert named or answer.startswith("cannot be met: "), number
         assert set(named) <= tests, (number, set(named) - tests)
+
+
+def test_the_sql_part_of_the_readme_runs(page):
+    with page.server(PLAIN).connect() as lake:
+        lake.execute("DROP TABLE trips").close()  # it makes its own
+    check(page, blocks(harness.ROOT / "README.md", "SQL"))
+
+
+def test_commands_in_the_documents_have_flags_that_exist():
+    known = {command: set(re.findall(r"--[\w-]+", tool(command, "--help"))) for command in ("serve", "cert", "passwd", "sql")}
+    for path in [harness.ROOT / "README.md", *DOCS.glob("*.md"), *PAGES]:
+        text = path.read_text().replace("\\\n", " ")
+        for command, rest in re.findall(r"\bflightlake (serve|cert|passwd|sql)\b([^`\n#]*)", text):
+            used = set(re.findall(r"(?<=\s)--[\w-]+", rest))
+            assert used <= known[command], f"{path.name}: flightlake {command}{rest}"
+
+
+def test_the_settings_in_the_documents_are_those_of_the_server():
+    text = (DOCS / "configuration.md").read_text().split("## The SQL shell")[0]
+    told = {f"--{name.replace('_', '-')}" for name in re.findall(r"^\| `(\w+)` \|", text, re.M)}
+    have = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", tool("serve", "--help"), re.M)) - {"--config", "--help"}
+    assert told == have
