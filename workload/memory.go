@@ -29,6 +29,17 @@ func (a *Allocator) Allocate(size int) []byte {
 	return a.Allocator.Allocate(size)
 }
 
+// AllocateDirty returns bytes of any content, for a caller that overwrites all of
+// them: an allocator that hands out used buffers need not zero them. Without it
+// the scanner would zero every buffer before it decodes into it.
+func (a *Allocator) AllocateDirty(size int) []byte {
+	a.add(int64(size))
+	if below, ok := a.Allocator.(interface{ AllocateDirty(size int) []byte }); ok {
+		return below.AllocateDirty(size)
+	}
+	return a.Allocator.Allocate(size)
+}
+
 // Reallocate implements memory.Allocator.
 func (a *Allocator) Reallocate(size int, b []byte) []byte {
 	a.add(int64(size - len(b)))

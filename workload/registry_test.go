@@ -271,6 +271,28 @@ func TestMemoryIsCountedAndLimitsAStatement(t *testing.T) {
 	require.Zero(t, r.Stats().MemoryBytes)
 }
 
+// used hands out what it has, with what was in it.
+type used struct {
+	memory.Allocator
+	kept []byte
+}
+
+func (u used) AllocateDirty(size int) []byte { return u.kept[:size] }
+
+func TestUsedBuffersAreNotZeroedAndAreCounted(t *testing.T) {
+	t.Parallel()
+	r := setup(workload.Options{})
+	_, st := start(t, r, workload.Info{ID: "a"})
+	defer st.End()
+	require.Equal(t, []byte("old"), st.Allocator(used{memory.DefaultAllocator, []byte("old rows")}).AllocateDirty(3))
+	plain := st.Allocator(memory.DefaultAllocator)
+	b := plain.AllocateDirty(5)
+	require.Len(t, b, 5)
+	require.Equal(t, int64(8), r.Stats().MemoryBytes)
+	plain.Free(b)
+	require.Equal(t, int64(3), r.Stats().MemoryBytes)
+}
+
 func TestTheLargestStatementIsEndedWhenAllHoldTooMuch(t *testing.T) {
 	t.Parallel()
 	r := setup(workload.Options{MemoryTotalMax: 100})
