@@ -4,13 +4,16 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import time
+from urllib.parse import quote
 
 import adbc_driver_flightsql
 import harness
 import pyarrow as pa
 import pytest
+from test_jdbc import JAR, JVM
 
 SECRET = b"a secret of tests that is long enough"
 
@@ -127,6 +130,25 @@ def test_row_filter(guarded):
             cursor.adbc_ingest("orders", pa.table({"region": ["EU"]}), mode="append", db_schema_name="sales")
 
 
+def test_partition_gives_the_rows_of_whoever_reads_it(guarded):
+    with guarded.connect("root") as root, guarded.connect("eve") as eve:
+        with root.cursor() as mine, eve.cursor() as hers:
+            partitions, _ = mine.adbc_execute_partitions("SELECT region FROM sales.orders WHERE amount < 3")
+            for cursor, want in ((mine, {("EU",), ("US",)}), (hers, {("EU",)})):
+                cursor.adbc_read_partition(partitions[0])
+                assert set(cursor.fetchall()) == want
+
+
+def test_append_tokens_are_their_users_own(guarded):
+    with guarded.connect("root") as root, guarded.connect("tom") as tom:
+        run(root, "CREATE TABLE sales.loads (i BIGINT)")
+        run(root, "GRANT INSERT ON sales.loads TO tom")
+        for connection in (tom, tom, root):
+            harness.ingest(connection, "loads", pa.table({"i": [1]}), "append", token="load-1", db_schema_name="sales")
+        assert run(root, "SELECT count(*) FROM sales.loads") == [(2,)]
+        run(root, "REVOKE ALL ON sales.loads FROM tom")
+
+
 def test_grant_and_revoke_meet_open_connections(guarded):
     with guarded.connect("root") as root, guarded.connect("tom") as tom:
         with harness.raises("not_found"):
@@ -187,6 +209,23 @@ def test_client_certificate(guarded):
             run(mary, "DROP TABLE sales.other")
 
 
+def test_certificate_of_another_authority(guarded, tmp_path):
+    subprocess.run([harness.BINARY, "cert", "--out", tmp_path, "--client", "mary"], capture_output=True, check=True)
+    options = {
+        "adbc.flight.sql.client_option.mtls_cert_chain": (tmp_path / "client-mary.pem").read_text(),
+        "adbc.flight.sql.client_option.mtls_private_key": (tmp_path / "client-mary-key.pem").read_text(),
+    }
+    with pytest.raises(adbc_driver_flightsql.dbapi.Error, match=r"(?i)credentials are needed|unknown certificate authority"):
+        with guarded.connect(**options) as mary:
+            run(mary, "SELECT 1")
+
+
+def test_server_that_is_not_trusted_or_not_encrypted(guarded):
+    for uri in (guarded.server.uri, guarded.server.uri.replace("+tls", "")):
+        with pytest.raises(adbc_driver_flightsql.dbapi.Error, match="(?i)unknown authority|server preface"):
+            harness.connect(uri, username="root", password="secret")
+
+
 def test_a_changed_auth_file_meets_open_connections(guarded):
     with guarded.connect("tom") as tom, guarded.connect("eve") as eve:
         assert run(tom, "SELECT 1") == [(1,)]
@@ -207,6 +246,58 @@ def test_grants_survive_a_restart(guarded):
     guarded.server.start()
     with guarded.connect("tom") as tom:
         assert run(tom, "FROM sales.other") == [(7,)]
+
+
+@pytest.fixture(scope="module")
+def java(guarded, tmp_path_factory):
+    """What each step of jdbc/Access.java saw: a value, or the text of an error."""
+    classes = tmp_path_factory.mktemp("java")
+    folder = harness.ROOT / "integration" / "jdbc"
+    sources = [str(folder / name) for name in ("Access.java", "Jdbc.java")]
+    subprocess.run(["javac", "-nowarn", "-cp", JAR, "-sourcepath", folder, "-d", classes, *sources], check=True, timeout=120)
+    files = [quote(str(guarded.certs / name), safe="") for name in ("ca.pem", "client-mary.pem", "client-mary-key.pem")]
+    command = [*JVM, "-cp", os.pathsep.join([JAR, str(classes)]), "Access", guarded.server.uri.split("//")[1], *files, SECRET.decode()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and lines[-1]["step"] == "closed", done.stderr[-4000:]
+    return {line["step"]: line.get("message", line.get("value")) for line in lines}
+
+
+EU = [["EU", "1"]]
+ALL = [["EU", "1"], ["US", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("step", "want"),
+    [
+        ("password", EU),
+        ("all rows", ALL),
+        ("wrong password", "UNAUTHENTICATED: user or password is wrong"),
+        ("unknown user", "UNAUTHENTICATED: user or password is wrong"),
+        ("no credentials", "credentials are needed"),
+        ("certificate", ALL),
+        ("token", EU),
+        ("expired token", "has expired"),
+        ("unknown authority", "UNAVAILABLE"),
+        ("no encryption", "UNAVAILABLE"),
+        ("token in time", EU),
+        ("token too late", "has expired"),
+        ("filtered count", [["1", "1"]]),
+        ("filtered error", []),
+        ("filtered explain", "a row filter limits"),
+        ("insert", 'user "eve" has no privilege insert on table sales.orders'),
+        ("before grant", "does not exist"),
+        ("granted", ALL),
+        ("revoked, prepared", 'user "tom" has no privilege select on table sales.orders'),
+        ("revoked", 'user "tom" has no privilege select on table sales.orders'),
+        ("not visible", "does not exist"),
+    ],
+)
+def test_jdbc(java, step, want):
+    if isinstance(want, str):
+        assert want in java[step]
+    else:
+        assert java[step] == want
 
 
 def test_no_secret_is_logged(guarded):
