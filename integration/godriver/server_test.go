@@ -30,6 +30,14 @@ const binaryVariable = "FLIGHTLAKE_TEST_BINARY"
 // startTimeout bounds the wait for the ready line, and for the end.
 const startTimeout = 30 * time.Second
 
+// binaryPath returns the path of the server's binary.
+func binaryPath() string {
+	if binary := os.Getenv(binaryVariable); binary != "" {
+		return binary
+	}
+	return filepath.Join("..", "..", "bin", "flightlake")
+}
+
 // server is a running flightlake on a lake of its own.
 type server struct {
 	address string // HOST:PORT of Flight SQL
@@ -39,14 +47,10 @@ type server struct {
 // start runs a server until the test ends.
 func start(t *testing.T, flags ...string) *server {
 	t.Helper()
-	binary := os.Getenv(binaryVariable)
-	if binary == "" {
-		binary = filepath.Join("..", "..", "bin", "flightlake")
-	}
 	dir := t.TempDir()
 	web := freeAddress(t)
 	args := append([]string{"serve", "--lake", filepath.Join(dir, "lake"), "--listen", "127.0.0.1:0", "--http", web}, flags...)
-	cmd := exec.CommandContext(context.Background(), binary, args...)
+	cmd := exec.CommandContext(context.Background(), binaryPath(), args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
