@@ -160,10 +160,11 @@ func (s *Service) describeOpen(ctx context.Context, v *view, sql string) (Descri
 	if err != nil {
 		return Description{}, err
 	}
-	if err := s.mirror(ctx); err != nil {
+	shown, err := s.mirror(ctx, v)
+	if err != nil {
 		return Description{}, err
 	}
-	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), shown: v.shown(), virtual: map[int]*rowset{}}
+	p := &selectPlan{analysis: analysis, defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), shown: shown, virtual: map[int]*rowset{}}
 	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
 		return Description{}, err

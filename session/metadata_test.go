@@ -32,3 +32,32 @@ func TestTheCatalogsOwnTablesAreReadAndNotWritten(t *testing.T) {
 	}
 	require.Equal(t, before, b.rows(t, "SELECT max(snapshot_id) FROM __ducklake_metadata_lake.ducklake_snapshot"))
 }
+
+// TestQueriesAboutTablesSeeTheirSnapshot asks the engine for tables after others
+// were made and dropped: in a transaction that has changed nothing itself, and with
+// a query that was planned before.
+func TestQueriesAboutTablesSeeTheirSnapshot(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE a (i INT)")
+	const tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'"
+	for _, sql := range []string{tables, "SHOW TABLES", "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'"} {
+		inside := b.begin(t)
+		require.Equal(t, []string{"a"}, inside.read(sql), sql)
+		q, err := b.Plan(t.Context(), session.Statement{SQL: sql})
+		require.NoError(t, err)
+		b.exec(t, "CREATE TABLE b (i INT)")
+		b.exec(t, "DROP TABLE a")
+		require.Equal(t, []string{"b"}, b.rows(t, sql), sql)
+		require.Equal(t, []string{"a"}, inside.read(sql), sql)
+		require.Equal(t, []string{"1"}, inside.read("SELECT count(*) FROM ("+tables+")"), "a plan made later")
+		rows, err := b.Run(t.Context(), q)
+		require.NoError(t, err)
+		got, err := drainText(rows)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a"}, got, "of the snapshot that was planned")
+		inside.commit()
+		b.exec(t, "CREATE TABLE a (i INT)")
+		b.exec(t, "DROP TABLE b")
+	}
+}

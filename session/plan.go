@@ -39,8 +39,12 @@ type selectPlan struct {
 	// shown is what the engine shows instead of the latest schemas to the client's
 	// own text; overlay is shown if the engine must show it to run the query.
 	shown, overlay *engine.Overlay
-	analysis       *planner.Analysis
-	plan           *planner.Plan
+	// mirrored is set if the engine tells the query, from what it shows to all, of
+	// schemas and tables; they are those of schemaVersion.
+	mirrored      bool
+	schemaVersion int64
+	analysis      *planner.Analysis
+	plan          *planner.Plan
 	// virtual holds, by reference, the rows of the lake's own functions and tables.
 	virtual map[int]*rowset
 	schema  *arrow.Schema
@@ -57,9 +61,17 @@ func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectP
 	if err != nil {
 		return nil, err
 	}
-	if len(p.virtual) > 0 || p.analysis.TimeDependent() {
+	stale := false
+	if p.mirrored {
+		latest, _, err := s.latest(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stale = latest.SchemaVersion != p.schemaVersion
+	}
+	if stale || len(p.virtual) > 0 || p.analysis.TimeDependent() {
 		s.plans.Remove(key)
-		if !p.time.Equal(v.now) { // another call's, which was waited for
+		if stale || !p.time.Equal(v.now) { // another call's, which was waited for
 			return s.newSelectPlan(ctx, sql, v)
 		}
 	}
@@ -77,14 +89,21 @@ func planBytes(key planKey, p *selectPlan) int64 {
 	return n
 }
 
-// mirror shows the engine the latest schemas. Statements that read an older
-// snapshot see them too where they ask for schemas and not for rows.
-func (s *Service) mirror(ctx context.Context) error {
-	state, _, err := s.latest(ctx)
+// mirror shows the engine the latest schemas. It returns what a statement must be
+// shown in their place, nil if they are what it sees.
+func (s *Service) mirror(ctx context.Context, v *view) (*engine.Overlay, error) {
+	latest, _, err := s.latest(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.Executor.Sync(ctx, state)
+	if err := s.Executor.Sync(ctx, latest); err != nil {
+		return nil, err
+	}
+	shown := v.shown()
+	if shown == nil && v.state.SchemaVersion != latest.SchemaVersion {
+		shown = &engine.Overlay{State: v.state}
+	}
+	return shown, nil
 }
 
 func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
@@ -101,12 +120,14 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*sele
 		}
 		return nil, err
 	}
-	if err := s.mirror(ctx); err != nil {
+	shown, err := s.mirror(ctx, v)
+	if err != nil {
 		return nil, err
 	}
 	p := &selectPlan{
-		defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), time: v.now, shown: v.shown(), analysis: analysis, virtual: map[int]*rowset{},
-		explain: analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
+		defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), time: v.now, shown: shown, analysis: analysis, virtual: map[int]*rowset{},
+		schemaVersion: v.state.SchemaVersion,
+		explain:       analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
 	tables, err := s.resolveAll(ctx, v, p, rows)
 	if err != nil {
@@ -128,7 +149,7 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*sele
 // the engine to resolve.
 func (p *selectPlan) leave(v *view, tables []planner.Resolved) {
 	p.overlaid = !v.plain() && len(p.virtual) > 0
-	left := p.shown != nil && readsMirror(p.analysis) || p.analysis.Statement.Name == "SHOW"
+	left := readsMirror(p.analysis) || p.analysis.Statement.Name == "SHOW"
 	for i, ref := range p.analysis.Tables {
 		if p.virtual[i] == nil {
 			p.overlaid = p.overlaid || v.overlaid(ref, tables[i])
@@ -136,7 +157,7 @@ func (p *selectPlan) leave(v *view, tables []planner.Resolved) {
 		}
 	}
 	if left {
-		p.overlay = p.shown
+		p.overlay, p.mirrored = p.shown, p.shown == nil
 		p.defaultSchema = v.engineSchema(p.overlay)
 		p.overlaid = p.overlaid || !v.plain()
 	}
