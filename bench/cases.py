@@ -8,8 +8,10 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 import typing
+import urllib.request
 
 import duckdb
 import harness
@@ -21,6 +23,13 @@ APPEND_ROWS = 1000
 LOOKUP = "SELECT l_partkey, l_quantity, l_extendedprice FROM {} WHERE l_orderkey = {}"
 SLOWDOWN = 0.05
 SELF_REPEATS = 7
+TRANSACTION_STATEMENTS = 10
+BUSY_CONNECTIONS = 64
+# What is cancelled: work of DuckDB that would take minutes, and a scan whose rows nobody takes.
+ENDLESS = "SELECT count(*) FROM range(1000000000000) r(i) WHERE i % 7 = 3"
+CANCELLED = [ENDLESS, "SELECT * FROM lineitem"]
+RUNNING = "SELECT count(*) FROM lake.statements() WHERE sql NOT LIKE '%lake.statements%'"
+CANCEL_TIMEOUT_SECONDS = 30
 
 
 @dataclasses.dataclass
@@ -115,11 +124,16 @@ class Environment:
     server: harness.Server
     adbc: object
     roapi_pid: int
+    roapi_uri: str
     roapi: object
     duck: object
     ducklake: object
     lookups: int
     appends: int
+    connects: int
+    transactions: int
+    cancels: int  # of each statement
+    busy_lookups: int  # of each connection
 
 
 @contextlib.contextmanager
@@ -129,7 +143,7 @@ def setup(folder, scale, short):
     schema = pa.schema([(f.name, plain_type(f.type)) for f in pq.read_schema(parquet)])
     lineitem = pq.read_table(parquet).cast(schema)
     with contextlib.ExitStack() as stack:
-        server = harness.Server(folder / "lake").start()
+        server = harness.Server(folder / "lake", http=f"127.0.0.1:{free_port()}").start()
         stack.callback(server.close)
         adbc = stack.enter_context(server.connect())
         harness.ingest(adbc, "lineitem", lineitem)
@@ -138,8 +152,10 @@ def setup(folder, scale, short):
         stack.callback(process.terminate)
         roapi = stack.enter_context(connect_when_ready(address))
         yield Environment(
-            parquet, lineitem, server, adbc, process.pid, roapi, duckdb.connect(), attach_ducklake(folder / "ducklake"),
-            lookups=20 if short else 50, appends=10 if short else 100,
+            parquet, lineitem, server, adbc, process.pid, f"grpc://{address}", roapi, duckdb.connect(),
+            attach_ducklake(folder / "ducklake"),
+            lookups=20 if short else 50, appends=10 if short else 100, connects=5 if short else 50,
+            transactions=2 if short else 10, cancels=1 if short else 5, busy_lookups=1 if short else 5,
         )  # fmt: skip
 
 
@@ -194,6 +210,10 @@ def all_cases(e):
     yield ingest_case(e)
     yield lookup_case(e)
     yield append_case(e)
+    yield connect_case(e)
+    yield transaction_case(e)
+    yield busy_case(e)
+    yield cancel_case(e)
 
 
 def adbc_count(connection, sql):
@@ -328,3 +348,140 @@ def append_case(e):
             "ducklake": Contender(lambda: timed_each([theirs] * e.appends), answers),
         },
     )
+
+
+def connect_case(e):
+    def once(uri):
+        with harness.connect(uri) as connection, connection.cursor() as cursor:
+            return cursor.execute("SELECT 1").fetchall()
+
+    def cycles(uri):
+        return lambda: timed_each([lambda: once(uri)] * e.connects)
+
+    answers = [[(1,)]] * e.connects
+    return Case(
+        "connect",
+        "connect, SELECT 1 and close, one after another",
+        {
+            "flightlake": Contender(cycles(e.server.uri), answers, e.server.pid),
+            "roapi": Contender(cycles(e.roapi_uri), answers, e.roapi_pid),
+        },
+    )
+
+
+def transaction_case(e):
+    inserts = [f"INSERT INTO entries VALUES ({i}, 'name {i}', {i / 3})" for i in range(TRANSACTION_STATEMENTS)]
+    create = "CREATE TABLE entries (id BIGINT, name VARCHAR, x DOUBLE)"
+
+    def ours():
+        execute(e.adbc, "DROP TABLE IF EXISTS entries")
+        execute(e.adbc, create)
+
+        def one(connection):
+            for sql in inserts:
+                execute(connection, sql)
+            connection.commit()
+
+        with e.server.connect(autocommit=False) as connection:
+            sample = timed_each([lambda: one(connection)] * e.transactions)
+        sample.answer = adbc_count(e.adbc, "SELECT id FROM entries")
+        return sample
+
+    def theirs():
+        e.ducklake.execute("DROP TABLE IF EXISTS entries")
+        e.ducklake.execute(create)
+
+        def one():
+            e.ducklake.begin()
+            for sql in inserts:
+                e.ducklake.execute(sql)
+            e.ducklake.commit()
+
+        sample = timed_each([one] * e.transactions)
+        sample.answer = e.ducklake.execute("SELECT count(*) FROM entries").fetchall()[0][0]
+        return sample
+
+    rows = e.transactions * TRANSACTION_STATEMENTS
+    return Case(
+        "transaction",
+        f"{TRANSACTION_STATEMENTS} INSERTs of a row and COMMIT: ADBC to flightlake, the ducklake extension in-process",
+        {"flightlake": Contender(ours, rows, e.server.pid), "ducklake": Contender(theirs, rows)},
+    )
+
+
+def busy_case(e):
+    chance = random.Random(SEED)
+    keys = e.lineitem.column("l_orderkey")
+    count = BUSY_CONNECTIONS * e.busy_lookups
+    wanted = [keys[chance.randrange(len(keys))].as_py() for _ in range(count)]
+
+    def run(uri):
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(harness.connect(uri)) for _ in range(BUSY_CONNECTIONS)]
+            found = [0] * BUSY_CONNECTIONS
+
+            def work(number):
+                for key in wanted[number::BUSY_CONNECTIONS]:
+                    found[number] += adbc_count(connections[number], LOOKUP.format("lineitem", key))
+
+            def all_at_once():
+                threads = [threading.Thread(target=work, args=(i,)) for i in range(BUSY_CONNECTIONS)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                return sum(found)
+
+            return timed(all_at_once)
+
+    source = f"read_parquet('{e.parquet}')"
+    sql = f"SELECT count(*) FROM {source} l JOIN (SELECT unnest(?) AS k) w ON l.l_orderkey = w.k"
+    rows = e.duck.execute(sql, [wanted]).fetchall()[0][0]
+    return Case(
+        "busy",
+        f"{count} lookups as of the case lookup, by {BUSY_CONNECTIONS} connections at once",
+        {
+            "flightlake": Contender(lambda: run(e.server.uri), rows, e.server.pid),
+            "roapi": Contender(lambda: run(e.roapi_uri), rows, e.roapi_pid),
+        },
+    )
+
+
+def cancel_case(e):
+    def idle():
+        """Whether nothing runs and statements hold no memory."""
+        with e.adbc.cursor() as cursor:
+            if cursor.execute(RUNNING).fetchall() != [(0,)]:
+                return False
+        return metric(e.server, "flightlake_statements_memory_bytes") == 0
+
+    def once(sql):
+        with e.server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            reader = cursor.fetch_record_batch()
+            if sql == ENDLESS:
+                harness.wait_until(lambda: not idle(), CANCEL_TIMEOUT_SECONDS, "the start of what is cancelled")
+            time.sleep(0.1)  # the scan reads ahead what it may
+            start = time.perf_counter()
+            cursor.adbc_cancel()
+            harness.wait_until(idle, CANCEL_TIMEOUT_SECONDS, "the end of what was cancelled")
+            latency = time.perf_counter() - start
+            reader.close()
+            return latency
+
+    def run():
+        latencies = [once(sql) for sql in CANCELLED * e.cancels]
+        return Sample(sum(latencies), len(latencies), latencies)
+
+    return Case(
+        "cancel",
+        "from the cancellation of a statement, in DuckDB or the scanner, until lake.statements() and its memory are empty",
+        {"flightlake": Contender(run, e.cancels * len(CANCELLED), e.server.pid)},
+    )
+
+
+def metric(server, name):
+    """Return the value of one of the server's metrics."""
+    with urllib.request.urlopen(f"http://{server.http}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))

@@ -32,6 +32,7 @@ MARKS = [
     ("ingest", "ratio", "ducklake", 3.0),
     ("append", "p50_ms", "flightlake", 15.0),
     ("lookup", "p50_ms", "flightlake", 10.0),
+    ("cancel", "p99_ms", "flightlake", 1000.0),
 ]
 SERVER_MEMORY_MARK_BYTES = 1 << 30
 
