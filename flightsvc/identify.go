@@ -69,7 +69,7 @@ func (s *Server) admit(ctx context.Context, c *call, method string) error {
 	if cookie != "" {
 		return s.resumeCookie(ctx, c, cookie, err == nil && s.opts.Auth != nil)
 	}
-	return s.resumeConnection(c)
+	return s.resumeConnection(ctx, c)
 }
 
 // authenticate returns the identity of a call's own credentials; nil if
@@ -204,10 +204,12 @@ func (s *Server) resumeCookie(ctx context.Context, c *call, text string, credent
 }
 
 // resumeConnection continues the session that an earlier call opened on the
-// connection, if any. If it has ended the client is told once.
+// connection, if any. It offers the cookie again: a driver that did not read the
+// call that opened the session to its end has not seen it, and would lose the
+// session with the connection. If the session has ended the client is told once.
 //
 // Errors: KindUnauthenticated.
-func (s *Server) resumeConnection(c *call) error {
+func (s *Server) resumeConnection(ctx context.Context, c *call) error {
 	id, ok := s.leases.own(c.conn, c.identity)
 	if !ok {
 		return nil
@@ -218,6 +220,7 @@ func (s *Server) resumeConnection(c *call) error {
 		return err
 	}
 	c.session = x
+	s.offerCookie(ctx, s.newToken(x))
 	return nil
 }
 

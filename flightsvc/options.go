@@ -95,9 +95,7 @@ func (s *Server) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest
 	if x := c.currentSession(); x != nil {
 		s.leases.forget(x.ID())
 		s.backend.CloseSession(ctx, x.ID())
-		if c.cookie() != "" {
-			withdrawCookie(ctx)
-		}
+		withdrawCookie(ctx) // the call may have offered it before it came here
 	}
 	return &flight.CloseSessionResult{Status: flight.CloseSessionResultClosed}, nil
 }
