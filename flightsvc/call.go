@@ -199,21 +199,6 @@ func (s *Server) recovered(ctx context.Context, c *call, method string, err *err
 	*err = lake.Errorf(lake.KindInternal, "internal error; the server's log has request %s", c.requestID)
 }
 
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, c := s.begin(ctx)
-	resp, err := func() (resp any, err error) {
-		defer s.recovered(ctx, c, info.FullMethod, &err)
-		if err := s.admit(ctx, c, info.FullMethod); err != nil {
-			return nil, err
-		}
-		return next(ctx, req)
-	}()
-	if err = s.finish(ctx, c, info.FullMethod, err); err != nil {
-		return nil, err
-	}
-	return resp, nil
-}
-
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx, c := s.begin(ss.Context())
 	err := func() (err error) {

@@ -129,6 +129,12 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if m, ok := v.(*strangersMessage); ok {
+		if m.long = data.Len() > strangerBytesMax; m.long {
+			return nil
+		}
+		v = m.message
+	}
 	if fd, ok := v.(*flight.FlightData); ok && incoming(data, fd) {
 		return nil
 	}

@@ -24,6 +24,7 @@ func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	ctx := stream.Context()
 	c := callOf(ctx)
 	id, err := v.s.handshakeIdentity(ctx, c)
+	c.identity = id
 	if err == nil && len(c.header.Get(authorizationHeader)) > 0 {
 		text, err := v.s.login(ctx, c, id)
 		if err != nil {
@@ -47,6 +48,7 @@ func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 		if id, err = v.s.payloadIdentity(ctx, first, err); err != nil {
 			return err
 		}
+		c.identity = id
 	}
 	text, err := v.s.login(ctx, c, id)
 	if err != nil {

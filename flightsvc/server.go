@@ -154,6 +154,8 @@ type Server struct {
 	leases  leases
 	polls   polls
 	work    sync.WaitGroup // what goes on beside calls
+	// strangers has a place for each message that is read for them at a time.
+	strangers chan struct{}
 }
 
 var _ flightsql.Server = (*Server)(nil)
@@ -196,23 +198,23 @@ func New(backend Backend, opts Options) *Server {
 	opts = opts.withDefaults()
 	return &Server{
 		backend: backend, opts: opts, log: opts.Logger, mem: opts.Allocator, clock: opts.Clock,
-		seals:  sealer{key: opts.Key},
-		info:   sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
-		leases: leases{open: map[session.SessionID]*lease{}},
-		polls:  polls{byID: map[session.StatementID]*poll{}, limit: opts.PollStatementsMax},
+		seals:     sealer{key: opts.Key},
+		info:      sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
+		leases:    leases{open: map[session.SessionID]*lease{}},
+		strangers: make(chan struct{}, strangerMessagesMax),
+		polls:     polls{byID: map[session.StatementID]*poll{}, limit: opts.PollStatementsMax},
 	}
 }
 
 // Register adds the Flight service to a gRPC server, which should be made with
 // ServerOptions.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
-	pb.RegisterFlightServiceServer(r, newService(s))
+	r.RegisterService(streamed(&pb.FlightService_ServiceDesc), newService(s))
 }
 
 // ServerOptions returns the gRPC options that the service needs.
 func (s *Server) ServerOptions() []grpc.ServerOption {
 	opts := []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(s.opts.MaxRecvBytes),
@@ -242,7 +244,7 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 func (s *Server) Serve(ctx context.Context, lis net.Listener) error {
 	g := grpc.NewServer(s.ServerOptions()...)
 	s.Register(g)
-	healthgrpc.RegisterHealthServer(g, health.NewServer())
+	g.RegisterService(streamed(&healthgrpc.Health_ServiceDesc), health.NewServer())
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	s.work.Go(func() { s.sweepAlways(sweeping) })
 	defer s.work.Wait() // after the connections have ended
