@@ -170,6 +170,35 @@ def test_pandas_writes_and_reads(shared, table):
         assert pandas.read_sql_table(table, connection, columns=["id"])["id"].tolist() == [1, 2, 3]
 
 
+NARROW = {"TINYINT": (-128, 127), "INTEGER": (-(2**31), 2**31 - 1), "UINTEGER": (0, 2**32 - 1), "UBIGINT": (0, 2**63 - 1)}
+
+
+@pytest.mark.parametrize("sql_type", NARROW)
+@pytest.mark.parametrize("temporary", [False, True], ids=["table", "temporary"])
+def test_integers_of_frames_go_into_narrower_columns_if_they_fit(shared, table, sql_type, temporary):
+    low, high = NARROW[sql_type]
+    with shared.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE {'TEMP ' if temporary else ''}TABLE {table} (id {sql_type}, n {sql_type})")
+        if temporary:
+            cursor.adbc_ingest(table, pa.table({"id": [low, high], "n": [1, 2]}), mode="append", temporary=True)
+        else:
+            pandas.DataFrame({"id": [low, high], "n": [1, 2]}).to_sql(table, connection, if_exists="append", index=False)
+            frame = polars.DataFrame({"id": [high, None], "n": [3, 4]}, schema={"id": polars.Int64, "n": polars.Int64})
+            frame.write_database(table, connection, engine="adbc", if_table_exists="append")
+        want = [(low, 1), (high, 2)] + ([] if temporary else [(high, 3), (None, 4)])
+        cursor.execute(f"SELECT id, n FROM {table} ORDER BY n")
+        assert cursor.fetchall() == want
+        for bad in (bad for bad in (low - 1, high + 1) if -(2**63) <= bad < 2**63):
+            with harness.raises("invalid", 'column "id"', "out of the range") as caught:
+                rows = pa.table({"id": [low] * 5000 + [bad], "n": [5] * 5001})
+                cursor.adbc_ingest(table, rows, mode="append", temporary=temporary)
+            assert str(bad) not in str(caught.value).replace("-", " -").split(), "values are not told"
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE id >= {low} OR id IS NULL")
+        assert cursor.fetchall() == [(len(want),)], "of a frame that does not fit nothing is appended"
+        cursor.execute(f"SELECT min(id), max(id), count(*) FROM {table} WHERE id = {high}")
+        assert cursor.fetchall() == [(high, high, len(want) - (1 if temporary else 2))]
+
+
 def test_pandas_with_a_schema(shared, table):
     shared.run(f"CREATE SCHEMA s_{table}")
     frame = pandas.DataFrame({"id": [1, 2]}, index=pandas.Index(["a", "b"], name="key"))

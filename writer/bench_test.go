@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -146,4 +147,31 @@ func BenchmarkWritePartitioned(b *testing.B) {
 	}
 	b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu_s/op")
 	b.ReportMetric(float64(files), "files")
+}
+
+// BenchmarkWriteIntegers writes four million integers to an INTEGER column, as
+// they are and out of wider ones, which are checked.
+func BenchmarkWriteIntegers(b *testing.B) {
+	const rows = 1 << 22
+	for _, from := range []arrow.DataType{arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int64} {
+		b.Run("from="+from.Name(), func(b *testing.B) {
+			builder := array.NewBuilder(memory.DefaultAllocator, from)
+			for i := range rows {
+				require.NoError(b, builder.AppendValueFromString(strconv.Itoa(i*7919%30011)))
+			}
+			record := one(builder.NewArray())
+			columns := number(lake.Column{Name: "c", Type: lake.Type{ID: lake.TypeInt32}, Nullable: true})
+			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+			b.SetBytes(rows * 4)
+			before := cpuTime(b)
+			for b.Loop() {
+				reader, err := array.NewRecordReader(record.Schema(), []arrow.RecordBatch{record})
+				require.NoError(b, err)
+				result, err := w.Write(b.Context(), writer.Spec{Columns: columns, KeyPrefix: "t/"}, reader)
+				require.NoError(b, err)
+				require.EqualValues(b, rows, result.Rows)
+			}
+			b.ReportMetric((cpuTime(b)-before).Seconds()/float64(b.N), "cpu_s/op")
+		})
+	}
 }

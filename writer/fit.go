@@ -11,7 +11,7 @@ import (
 // CheckFit reports whether rows of schema can be appended to a table of the
 // given columns. Fields go to columns by name, compared without case; a column
 // without a field takes its default. Types must fit without loss, but for what
-// is checked value by value (see kernelFor).
+// Write checks value by value, such as int64 in an INTEGER column.
 //
 // Errors: KindInvalid, naming the column, for a field that no column has, a
 // type that does not fit, a repeated field, and an absent NOT NULL column

@@ -1,7 +1,9 @@
 package writer_test
 
 import (
+	"fmt"
 	"math"
+	"math/big"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -172,6 +174,80 @@ func TestLossyValuesAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestIntegersGoToAnyIntegerColumnThatHoldsTheirValues tries the values beside
+// the limits of every type in a column of every other, by the rules of math/big.
+func TestIntegersGoToAnyIntegerColumnThatHoldsTheirValues(t *testing.T) {
+	t.Parallel()
+	p := arrow.PrimitiveTypes
+	types := []struct {
+		name      string
+		arrow     arrow.DataType
+		low, high *big.Int
+	}{{"int8", p.Int8, nil, nil}, {"int16", p.Int16, nil, nil}, {"int32", p.Int32, nil, nil}, {"int64", p.Int64, nil, nil},
+		{"uint8", p.Uint8, nil, nil}, {"uint16", p.Uint16, nil, nil}, {"uint32", p.Uint32, nil, nil}, {"uint64", p.Uint64, nil, nil}}
+	one := big.NewInt(1)
+	var edges []*big.Int
+	for i := range types {
+		bits := uint(types[i].arrow.(arrow.FixedWidthDataType).BitWidth())
+		low, high := big.NewInt(0), new(big.Int).Lsh(one, bits)
+		if types[i].name[0] == 'i' {
+			high.Rsh(high, 1)
+			low.Neg(high)
+		}
+		high.Sub(high, one)
+		types[i].low, types[i].high = low, high
+		for _, e := range []*big.Int{low, high} {
+			edges = append(edges, new(big.Int).Sub(e, one), e, new(big.Int).Add(e, one))
+		}
+	}
+	for _, from := range types {
+		for _, to := range types {
+			for _, v := range edges {
+				if v.Cmp(from.low) < 0 || v.Cmp(from.high) > 0 {
+					continue
+				}
+				values := parse(t, from.arrow, fmt.Sprintf(`[7, %s]`, v))
+				got, err := store(t, to.name, values)
+				if v.Cmp(to.low) >= 0 && v.Cmp(to.high) <= 0 {
+					require.NoError(t, err, "%s of %s in %s", v, from.name, to.name)
+					require.Equal(t, fmt.Sprintf("[7 %s]", v), got.String(), "%s in %s", from.name, to.name)
+					continue
+				}
+				require.ErrorIs(t, err, lake.ErrInvalid, "%s of %s in %s", v, from.name, to.name)
+				require.ErrorContains(t, err, `column "c": a value is out of the range of `+to.name)
+			}
+		}
+	}
+}
+
+func TestOnlyIntegersThatAreThereAreChecked(t *testing.T) {
+	t.Parallel()
+	b := array.NewInt64Builder(memory.DefaultAllocator)
+	b.AppendValues([]int64{1 << 40, 1, 1 << 41, 2}, []bool{true, true, false, true}) // a value lies under the NULL
+	got, err := store(t, "int32", array.NewSlice(b.NewArray(), 1, 4))
+	require.NoError(t, err)
+	require.Equal(t, "[1 (null) 2]", got.String())
+	b.AppendValues([]int64{1, 0, 1 << 40}, []bool{true, false, true})
+	_, err = store(t, "int32", b.NewArray())
+	require.ErrorIs(t, err, lake.ErrInvalid, "beside a NULL")
+	columns := number(list(column(t, "x", "int8")))
+	f := setup(t)
+	data := f.must(t, columns, one(parse(t, arrow.ListOf(arrow.PrimitiveTypes.Int64), `[[1, -128], null, []]`)))
+	require.Equal(t, "[[1 -128] (null) []]", f.read(t, data).Column(0).Data().Chunk(0).String())
+	_, err = f.write(t, writer.Spec{Columns: columns}, []arrow.RecordBatch{one(parse(t, arrow.ListOf(arrow.PrimitiveTypes.Int64), `[[1], [128]]`))})
+	require.ErrorContains(t, err, `column "c.element": a value is out of the range of int8`)
+}
+
+func TestBoundsOfNarrowedIntegersAreOfTheColumnsType(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	data := f.must(t, number(column(t, "c", "uint8")), one(parse(t, arrow.PrimitiveTypes.Int64, `[200, 3, null]`)))
+	stats := data.Stats[0]
+	require.Equal(t, lake.Value{Uint: 3}, *stats.Min)
+	require.Equal(t, lake.Value{Uint: 200}, *stats.Max)
+	require.EqualValues(t, 1, stats.NullCount)
+}
+
 func instants(unit arrow.TimeUnit, value int64) arrow.Array {
 	b := array.NewTimestampBuilder(memory.DefaultAllocator, &arrow.TimestampType{Unit: unit})
 	b.Append(arrow.Timestamp(value))
@@ -201,7 +277,7 @@ func TestSchemasThatDoNotFitAreRefused(t *testing.T) {
 	}{
 		{"extra", []arrow.Field{field("id", i32), field("nope", str)}, `"nope"`},
 		{"missing NOT NULL", []arrow.Field{field("name", str)}, `"id"`},
-		{"narrowing", []arrow.Field{field("id", arrow.PrimitiveTypes.Int64)}, `"id"`},
+		{"float to integer", []arrow.Field{field("id", arrow.PrimitiveTypes.Float32)}, `"id"`},
 		{"repeated", []arrow.Field{field("id", i32), field("ID", i32)}, "twice"},
 		{"text to number", []arrow.Field{field("id", str)}, `"id"`},
 		{"nested extra", []arrow.Field{field("id", i32), field("s", arrow.StructOf(field("y", i32)))}, `"s.y"`},

@@ -36,8 +36,8 @@ func storageOf(t arrow.DataType) arrow.DataType {
 
 // kernelFor returns the kernel that stores values of a plain Arrow type as
 // values of a column type without loss, or nil if there is none. Whether a
-// value fits is decided by type, but for units of time, digits of integers in
-// decimals, and texts: these are checked value by value.
+// value fits is decided by type, but for integers in narrower integers and in
+// decimals, units of time, and texts: these are checked value by value.
 func kernelFor(from arrow.DataType, to lake.Type) kernel {
 	switch to.ID {
 	case lake.TypeBoolean:
@@ -111,40 +111,50 @@ func appendBooleans(dst *pqenc.Values, arr arrow.Array, r rows) error {
 	return nil
 }
 
-// integerRange describes an integer type.
+// integerRange holds the limits of an integer type, in which the smallest value
+// of a signed type is in two's complement.
 type integerRange struct {
-	bits   int
-	signed bool
+	low, high uint64
+	bits      int
 }
 
-func (outer integerRange) holds(inner integerRange) bool {
-	switch {
-	case outer.signed == inner.signed:
-		return outer.bits >= inner.bits
-	case outer.signed:
-		return outer.bits > inner.bits
+func signedRange(bits int) integerRange {
+	return integerRange{low: ^uint64(0) << (bits - 1), high: 1<<(bits-1) - 1, bits: bits}
+}
+
+func unsignedRange(bits int) integerRange {
+	return integerRange{high: ^uint64(0) >> (64 - bits), bits: bits}
+}
+
+func (r integerRange) signed() bool { return r.low != 0 }
+
+// shared returns the values of r that outer holds, and whether these are all.
+func (r integerRange) shared(outer integerRange) (values integerRange, all bool) {
+	values = integerRange{low: r.low, high: min(r.high, outer.high), bits: r.bits}
+	if int64(values.low) < int64(outer.low) {
+		values.low = outer.low
 	}
-	return false
+	return values, values == r
 }
 
 func integerRangeOf(id lake.TypeID) (integerRange, bool) {
 	switch id {
 	case lake.TypeInt8:
-		return integerRange{8, true}, true
+		return signedRange(8), true
 	case lake.TypeInt16:
-		return integerRange{16, true}, true
+		return signedRange(16), true
 	case lake.TypeInt32:
-		return integerRange{32, true}, true
+		return signedRange(32), true
 	case lake.TypeInt64:
-		return integerRange{64, true}, true
+		return signedRange(64), true
 	case lake.TypeUint8:
-		return integerRange{8, false}, true
+		return unsignedRange(8), true
 	case lake.TypeUint16:
-		return integerRange{16, false}, true
+		return unsignedRange(16), true
 	case lake.TypeUint32:
-		return integerRange{32, false}, true
+		return unsignedRange(32), true
 	case lake.TypeUint64:
-		return integerRange{64, false}, true
+		return unsignedRange(64), true
 	default:
 		return integerRange{}, false
 	}
@@ -152,7 +162,30 @@ func integerRangeOf(id lake.TypeID) (integerRange, bool) {
 
 func rangeOf[S integer64]() integerRange {
 	var zero S
-	return integerRange{bits: int(unsafe.Sizeof(zero)) * 8, signed: zero-1 < zero}
+	bits := int(unsafe.Sizeof(zero)) * 8
+	if zero-1 < zero {
+		return signedRange(bits)
+	}
+	return unsignedRange(bits)
+}
+
+// within reports whether the elements r of src are all values of a range.
+func within[S integer64](src []S, r rows, values integerRange) bool {
+	low, span := values.low, values.high-values.low // a value below low wraps to one above span
+	if r.idx != nil {
+		for _, j := range r.idx {
+			if uint64(src[j])-low > span {
+				return false
+			}
+		}
+		return true
+	}
+	for _, v := range src[r.lo : r.lo+r.n] {
+		if uint64(v)-low > span {
+			return false
+		}
+	}
+	return true
 }
 
 func integerKernel(from arrow.DataType, to lake.Type) kernel {
@@ -178,19 +211,23 @@ func integerKernel(from arrow.DataType, to lake.Type) kernel {
 	}
 }
 
+// integersFrom checks the values only if the column does not hold all of S.
 func integersFrom[S integer64](to lake.Type) kernel {
 	target, ok := integerRangeOf(to.ID)
-	if !ok || !target.holds(rangeOf[S]()) {
+	if !ok {
 		return nil
 	}
-	if target.bits <= 32 {
-		return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
-			dst.I32 = convert(dst.I32, arrow.GetValues[S](arr.Data(), 1), r)
-			return nil
-		}
-	}
+	shared, all := rangeOf[S]().shared(target)
 	return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
-		dst.I64 = convert(dst.I64, arrow.GetValues[S](arr.Data(), 1), r)
+		values := arrow.GetValues[S](arr.Data(), 1)
+		if !all && !within(values, r, shared) {
+			return lake.Errorf(lake.KindInvalid, "a value is out of the range of %s", to)
+		}
+		if target.bits <= 32 {
+			dst.I32 = convert(dst.I32, values, r)
+		} else {
+			dst.I64 = convert(dst.I64, values, r)
+		}
 		return nil
 	}
 }

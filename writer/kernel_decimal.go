@@ -80,7 +80,7 @@ func decimalKernel(from arrow.DataType, to lake.Type) kernel {
 }
 
 func integersToDecimal[S integer64](t decimalTarget) kernel {
-	signed := rangeOf[S]().signed
+	signed := rangeOf[S]().signed()
 	return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
 		return appendDecimals(dst, arrow.GetValues[S](arr.Data(), 1), r, t, func(v S) (decimal128.Num, bool) {
 			if signed {
@@ -143,9 +143,9 @@ func appendNarrowDecimals(dst *pqenc.Values, src []decimal128.Num, r rows, t dec
 
 func (t decimalTarget) refuse(v decimal128.Num) error {
 	if t.unsigned && v.Sign() < 0 {
-		return lake.Errorf(lake.KindInvalid, "the negative value %s does not fit into uint128", v.BigInt())
+		return lake.Errorf(lake.KindInvalid, "a negative value does not fit into uint128")
 	}
-	return lake.Errorf(lake.KindInvalid, "a value of unscaled %s does not fit into %s", v.BigInt(), t.column)
+	return lake.Errorf(lake.KindInvalid, "a value does not fit into %s", t.column)
 }
 
 // appendDecimals appends the elements r of src, widened by widen and rescaled.

@@ -102,10 +102,10 @@ func appendDates64(dst *pqenc.Values, arr arrow.Array, r rows) error {
 		}
 		v := src[at]
 		if v%perDay != 0 {
-			return lake.Errorf(lake.KindInvalid, "the date64 value %d is not a whole day and would be cut off", v)
+			return lake.Errorf(lake.KindInvalid, "a date64 value is not a whole day and would be cut off")
 		}
 		if v /= perDay; v > math.MaxInt32 || v < math.MinInt32 {
-			return lake.Errorf(lake.KindInvalid, "a date of %d days is out of range", v)
+			return lake.Errorf(lake.KindInvalid, "a date is out of range")
 		}
 		dst.I32 = append(dst.I32, int32(v))
 	}
