@@ -35,7 +35,7 @@ type Settings struct {
 	SessionsMax            int           `toml:"sessions_max" help:"open sessions"`
 	SessionIdleTimeout     time.Duration `toml:"session_idle_timeout" help:"after how long without use a session ends"`
 	SessionLinger          time.Duration `toml:"session_linger" help:"how long a session with a cookie or token outlives its last connection"`
-	TransactionIdleTimeout time.Duration `toml:"transaction_idle_timeout" help:"after how long without a statement a transaction is rolled back"`
+	TransactionIdleTimeout time.Duration `toml:"transaction_idle_timeout" help:"after how long without a statement a transaction that changed something is rolled back"`
 	TemporaryBytes         Bytes         `toml:"temporary_bytes" help:"files of the temporary tables of one session"`
 	TicketLifetime         time.Duration `toml:"ticket_lifetime" help:"how long tickets are good"`
 	TokenLifetime          time.Duration `toml:"token_lifetime" help:"how long session tokens and cookies are good"`

@@ -395,6 +395,31 @@ def test_an_idle_transaction_is_rolled_back_and_its_next_use_says_so(lake):
         server.close()
 
 
+def test_a_connection_that_only_reads_may_be_idle_for_long(lake):
+    """As in a notebook: without autocommit every query is in a transaction."""
+    server = harness.Server(lake, "--transaction-idle-timeout", "300ms").start()
+    try:
+        server.run("CREATE TABLE t AS SELECT 1 AS i")
+        with server.connect(autocommit=False) as driver, server.connect() as sql:
+            run(sql, "BEGIN")
+            for connection in (driver, sql):
+                assert run(connection, "FROM t") == [(1,)]
+            server.run("INSERT INTO t VALUES (2)")
+            time.sleep(1)
+            for connection in (driver, sql):
+                assert run(connection, "FROM t") == [(1,)], "the snapshot of the first statement"
+                run(connection, "INSERT INTO t VALUES (3)")
+            time.sleep(1)
+            for connection in (driver, sql):
+                with harness.raises("state", "idle"):
+                    run(connection, "FROM t")
+            driver.rollback()
+            run(sql, "ROLLBACK")
+            assert run(driver, "FROM t ORDER BY i") == [(1,), (2,)]
+    finally:
+        server.close()
+
+
 def test_work_in_progress_is_not_idle(lake):
     server = harness.Server(lake, "--transaction-idle-timeout", "1s").start()
     try:

@@ -71,7 +71,7 @@ type Options struct {
 	// EndpointBytesMin is the least that such a part holds, compressed; 0 means 32 MiB.
 	EndpointBytesMin int64
 	// TransactionIdleTimeout is after how long without a statement a transaction
-	// that did something is rolled back; 0 means 10 minutes.
+	// that changed something is rolled back; 0 means 10 minutes.
 	TransactionIdleTimeout time.Duration
 	// Workload are the limits of statements that run.
 	Workload workload.Options

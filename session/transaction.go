@@ -20,14 +20,14 @@ import (
 // Limits of transactions.
 const (
 	// transactionIdleTimeoutDefault is after how long without a statement a
-	// transaction that did something is rolled back.
+	// transaction that changed something is rolled back.
 	transactionIdleTimeoutDefault = 10 * time.Minute
-	// transactionsMax bounds the open transactions; one that did nothing takes
+	// transactionsMax bounds the open transactions; one that changed nothing takes
 	// about 500 bytes.
 	transactionsMax = 100_000
 	// transactionForgottenAfter is when one without a session is forgotten that
-	// timed out, or did nothing, and that no client ended. Those of a session end
-	// with it.
+	// timed out, or changed nothing, and that no client ended. Those of a session
+	// end with it.
 	transactionForgottenAfter = 24 * time.Hour
 	// tombstonesMax bounds the ended transactions of which it is known how they ended.
 	tombstonesMax = 10_000
@@ -363,8 +363,9 @@ func (s *Service) rollBack(ctx context.Context, all []*transaction) {
 	}
 }
 
-// sweepTransactions rolls back those that were idle for too long. They stay
-// known, so that their next use fails and says why, until a client ends them.
+// sweepTransactions rolls back those that changed something and were idle for too
+// long. They stay known, so that their next use fails and says why, until a client
+// ends them.
 func (s *Service) sweepTransactions(ctx context.Context, now time.Time) {
 	for _, t := range s.transactions.all(nil) {
 		w := t.current()
@@ -376,7 +377,7 @@ func (s *Service) sweepTransactions(ctx context.Context, now time.Time) {
 	s.views.sweep(now)
 }
 
-// expire rolls work back that was idle for too long.
+// expire rolls work back that changed something and was idle for too long.
 func (s *Service) expire(ctx context.Context, w *work, now time.Time) {
 	if w.timeOut(now, s.idleTimeout) {
 		s.rolledBack(ctx, w, "was rolled back after it was idle for "+s.idleTimeout.String())

@@ -493,6 +493,8 @@ func TestATransactionWhoseResultIsReadIsNotIdle(t *testing.T) {
 		} else {
 			c.do(begin)
 		}
+		_, err := b.Execute(t.Context(), session.Statement{SQL: "INSERT INTO t VALUES (0)", Caller: planned})
+		require.NoError(t, err)
 		q, err := b.Plan(t.Context(), session.Statement{SQL: "SELECT * FROM range(100000)", Caller: planned})
 		require.NoError(t, err)
 		q.Statement.Caller = c.caller // a ticket names no transaction

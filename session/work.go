@@ -268,13 +268,14 @@ func (w *work) idleSince(now time.Time) time.Duration {
 	return now.Sub(w.lastUse)
 }
 
-// timeOut closes work that did something and was idle for longer than limit. It
-// reports whether it did.
+// timeOut closes work that changed something and was idle for longer than limit.
+// It reports whether it did. What only read holds nothing but the number of its
+// snapshot, and goes on.
 func (w *work) timeOut(now time.Time, limit time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	touched := w.pinned || len(w.savepoints) > 0 || w.temporaryChanged
-	if w.how != "" || w.users > 0 || !touched || now.Sub(w.lastUse) <= limit {
+	changed := w.over != nil || w.temporaryChanged
+	if w.how != "" || w.users > 0 || !changed || now.Sub(w.lastUse) <= limit {
 		return false
 	}
 	w.how = "is being rolled back"
