@@ -67,6 +67,10 @@ func DeniedFunction(name string) bool {
 	}
 }
 
+// AllowedSetting reports whether clients may ask current_setting for the setting
+// with this name, compared without case: the time zone, which is UTC.
+func AllowedSetting(name string) bool { return strings.EqualFold(name, "timezone") }
+
 // AllowedTableFunction is the function of the same name.
 func (*Frontend) AllowedTableFunction(name string) bool { return AllowedTableFunction(name) }
 

@@ -86,11 +86,34 @@ def test_a_header_names_the_schema_of_each_call(one, schema, header):
         assert run(connection, "SELECT i FROM t") == [(42,)]
         harness.ingest(connection, "u", SMALL)
     assert one.rows(f"SELECT count(*) FROM {schema}.u") == [(3,)]
-    with one.connect(**{HEADER + header: "nosuch"}) as connection, harness.raises("not_found", '"t"'):
-        run(connection, "SELECT 1 FROM t")
+
+
+@pytest.mark.parametrize("header", ["schema", "database"])
+def test_a_schema_that_does_not_exist_is_what_the_error_names(one, schema, header):
+    one.run("CREATE TABLE IF NOT EXISTS here (i BIGINT)")
+    almost = schema[:-1] + "x"
+    with one.connect(**{HEADER + header: almost}) as connection:
+        for table in ("here", "t", "nosuch"):
+            for sql in ("FROM {}", "DESCRIBE {}", "SUMMARIZE {}", "EXPLAIN FROM {}", "INSERT INTO {} VALUES (1)", "DROP TABLE {}",
+                        "CREATE TABLE {} (i BIGINT)", "CREATE TABLE {} AS SELECT 1 AS i", "SELECT * FROM {} WHERE i = ?"):
+                with harness.raises("not_found", f'schema "{almost}" does not exist', "did you mean", f'"{schema}"'):
+                    run(connection, sql.format(table))
+            for mode in ("append", "create_append"):
+                with harness.raises("not_found", f'schema "{almost}" does not exist', "did you mean", f'"{schema}"'):
+                    harness.ingest(connection, table, pa.table({"i": [1]}), mode)
+        assert run(connection, "SELECT count(*) FROM main.here") == [(0,)]
+        run(connection, "CREATE TEMP TABLE mine (i BIGINT)")
+        assert run(connection, "FROM mine") == []
 
 
 # Settings.
+
+
+def test_the_time_zone_is_told_to_tools_and_no_other_setting_of_the_engine(connection):
+    assert run(connection, "SELECT current_setting('TimeZone'), current_schema(), current_database()") == [("UTC", "main", "lake")]
+    for name in ("threads", "temp_directory", "memory_limit"):
+        with harness.raises("forbidden", "current_setting"):
+            run(connection, f"SELECT current_setting('{name}')")
 
 
 def test_settings_are_one_set_for_sql_and_the_driver(one, connection):

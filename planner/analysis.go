@@ -27,6 +27,9 @@ type Analysis struct {
 	TableFunctions []TableFunction
 	// Functions names all functions called, in lower case, sorted, each once.
 	Functions []string
+	// Settings are the names, in lower case, that current_setting is called with;
+	// empty for one that is no constant. Without Exact there are none.
+	Settings []string
 	// Parameters are the places of parameters, in the order of the text.
 	Parameters []Parameter
 	// Exact is false if DuckDB could not serialise the statement: references

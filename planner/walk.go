@@ -193,6 +193,9 @@ func (w *walker) function(o object, inSelect bool) {
 		return
 	}
 	w.analysis.Functions = append(w.analysis.Functions, name)
+	if name == "current_setting" {
+		w.analysis.Settings = append(w.analysis.Settings, settingName(o))
+	}
 	if kind, ok := unstableKind(name, len(o.list("children"))); ok {
 		u := unstable{name: name, kind: kind, inSelect: inSelect}
 		if c, ok := w.cursor(o); ok && c.IsOp(1, "(") && c.IsOp(2, ")") {
@@ -201,6 +204,16 @@ func (w *walker) function(o object, inSelect bool) {
 		}
 		w.analysis.unstable = append(w.analysis.unstable, u)
 	}
+}
+
+// settingName returns the constant that current_setting is called with, in lower
+// case; empty if it is none.
+func settingName(call object) string {
+	arguments := call.objects("children")
+	if len(arguments) != 1 || arguments[0].text("class") != "CONSTANT" {
+		return ""
+	}
+	return strings.ToLower(arguments[0].object("value").text("value"))
 }
 
 // column finds current_date and its like, which are parsed as columns.

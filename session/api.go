@@ -12,7 +12,7 @@ import (
 )
 
 // SessionID names a session: 128 random bits as text.
-type SessionID string
+type SessionID string //nolint:revive // the protocol's word: beside TransactionID and StatementID it does not stutter
 
 // TransactionID names a transaction that the protocol began.
 type TransactionID string
@@ -112,10 +112,11 @@ type Query struct {
 	Ordered bool
 }
 
-// Bound and Part are those of the lake.
 type (
+	// Bound is that of the lake.
 	Bound = lake.Bound
-	Part  = lake.Part
+	// Part is that of the lake.
+	Part = lake.Part
 )
 
 // Rows is a running query. The caller releases Reader.

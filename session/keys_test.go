@@ -65,5 +65,5 @@ func TestCreateTableRefusesKeysThatNameNothing(t *testing.T) {
 		_, err := b.Execute(t.Context(), session.Statement{SQL: sql})
 		require.ErrorIs(t, err, want, sql)
 	}
-	require.Len(t, b.objects(t), 0)
+	require.Empty(t, b.objects(t))
 }

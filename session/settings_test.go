@@ -215,3 +215,37 @@ func TestManyEmptySessionsAreSmall(t *testing.T) {
 	}
 	require.Equal(t, []string{"0"}, b.rows(t, "SELECT count(*) FROM lake.sessions()"))
 }
+
+func TestOnlyTheTimeZoneOfTheEnginesSettingsIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t AS SELECT 'TimeZone' AS s")
+	require.Equal(t, []string{"UTC"}, b.rows(t, "SELECT current_setting('TimeZone')"))
+	require.Equal(t, []string{"UTC"}, b.rows(t, "SELECT CURRENT_SETTING('timezone') FROM t WHERE current_setting('TIMEZONE') = 'UTC'"))
+	for _, sql := range []string{
+		"SELECT current_setting('threads')", "SELECT current_setting('TimeZone'), current_setting('threads')",
+		"SELECT current_setting('Time' || 'Zone')", "SELECT current_setting(s) FROM t", "SELECT current_setting(NULL)",
+		"SELECT 1 WHERE current_setting('TimeZone') = (SELECT current_setting('temp_directory'))",
+		"SELECT current_setting('TimeZone'), getenv('HOME')", "PIVOT (SELECT current_setting('threads') AS a FROM t) ON a USING count(*)",
+	} {
+		_, err := b.Plan(t.Context(), session.Statement{SQL: sql})
+		require.ErrorIs(t, err, lake.ErrForbidden, sql)
+	}
+}
+
+func TestADefaultSchemaThatDoesNotExistIsWhatTheErrorNames(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i INT)")
+	b.exec(t, "CREATE SCHEMA sales")
+	before := "AT (VERSION => 1)"
+	for _, sql := range []string{"FROM t", "FROM nosuch", "DESCRIBE t", "SELECT * FROM t WHERE i = 1", "FROM t " + before, "PIVOT t ON i USING count(*)"} {
+		_, err := b.Plan(t.Context(), session.Statement{SQL: sql, Scope: session.Scope{Schema: "slaes"}})
+		require.ErrorIs(t, err, lake.ErrNotFound, sql)
+		require.ErrorContains(t, err, `schema "slaes" does not exist`, sql)
+	}
+	for _, sql := range []string{"FROM main.t", "FROM t", "FROM t " + before} {
+		_, err := b.Plan(t.Context(), session.Statement{SQL: sql, Scope: session.Scope{Schema: "sales"}})
+		require.NoError(t, err, "%s: a schema need not have existed in the past", sql)
+	}
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -305,6 +306,7 @@ func (v *view) temporaryTable(catalogName, schema, name string) (*lake.Table, bo
 // place where a query's names become tables. A reference that is left to the
 // engine has no table.
 func (s *Service) resolve(ctx context.Context, v *view, ref planner.TableRef) (planner.Resolved, error) {
+	latest := v
 	if ref.At != nil {
 		var err error
 		if v, err = s.travel(ctx, v, ref.At); err != nil {
@@ -314,7 +316,11 @@ func (s *Service) resolve(ctx context.Context, v *view, ref planner.TableRef) (p
 	table, ok := v.temporaryTable(ref.Catalog, ref.Schema, ref.Name)
 	if !ok {
 		var err error
-		if table, err = planner.Resolve(v.state, v.scope.schema(""), ref); err != nil || table == nil {
+		table, err = planner.Resolve(v.state, v.scope.schema(""), ref)
+		if missing := latest.missingSchema(ref); missing != nil && (table != nil || errors.Is(err, lake.ErrNotFound)) {
+			return planner.Resolved{}, missing
+		}
+		if err != nil || table == nil {
 			return planner.Resolved{}, err
 		}
 	}
@@ -327,6 +333,21 @@ func (s *Service) resolve(ctx context.Context, v *view, ref planner.TableRef) (p
 		return planner.Resolved{}, err
 	}
 	return planner.Resolved{Table: table, Snapshot: v.snapshot, Files: files, Filter: filter}, nil
+}
+
+// missingSchema returns the error for a reference to a table without a schema
+// if the default schema does not exist: such as a header that is misspelt must
+// not make tables of main be read. It is nil for other references, and for main,
+// of which a caller may see nothing.
+func (v *view) missingSchema(ref planner.TableRef) error {
+	name := v.scope.schema("")
+	if ref.Schema != "" || ref.Catalog != "" || strings.EqualFold(name, DefaultSchema) {
+		return nil
+	}
+	if _, ok := v.state.Schema(name); ok {
+		return nil
+	}
+	return lake.SchemaNotFound(v.state, name)
 }
 
 // files returns the files of a table of the view.
