@@ -169,7 +169,7 @@ func (s *Server) resume(ctx context.Context, c *call, text string, offer func(co
 		}
 	}
 	c.identity, c.session = id, x
-	s.leases.use(c.conn, t.Session)
+	s.leases.use(c.conn, x)
 	if t.stale(s.clock.Now()) {
 		offer(ctx, s.newToken(x))
 	}

@@ -35,6 +35,7 @@ func connectionOf(ctx context.Context) *connection {
 
 // lease is what the protocol knows of an open session.
 type lease struct {
+	session     *session.Session
 	connections map[*connection]struct{}
 	// named is set once a token or cookie names the session: it then outlives its
 	// connections for a while.
@@ -59,7 +60,7 @@ func (l *leases) adopt(conn *connection, x *session.Session, named bool) bool {
 	if conn.ended {
 		return false
 	}
-	l.attach(conn, x.ID()).named = named
+	l.attach(conn, x).named = named
 	if !named {
 		if conn.sessions == nil {
 			conn.sessions = map[string]session.SessionID{}
@@ -71,24 +72,25 @@ func (l *leases) adopt(conn *connection, x *session.Session, named bool) bool {
 
 // use notes that a call named the session by a token or cookie. It belongs to its
 // connection no more: a client that knows its name goes on naming it.
-func (l *leases) use(conn *connection, id session.SessionID) {
+func (l *leases) use(conn *connection, x *session.Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	le := l.attach(conn, id)
+	le := l.attach(conn, x)
 	if le.named {
 		return
 	}
 	le.named = true
 	for c := range le.connections {
-		c.disown(id)
+		c.disown(x.ID())
 	}
 }
 
 // attach ties session and connection together. l.mu is held.
-func (l *leases) attach(conn *connection, id session.SessionID) *lease {
+func (l *leases) attach(conn *connection, x *session.Session) *lease {
+	id := x.ID()
 	le := l.open[id]
 	if le == nil {
-		le = &lease{connections: map[*connection]struct{}{}}
+		le = &lease{session: x, connections: map[*connection]struct{}{}}
 		l.open[id] = le
 	}
 	if conn.ended {
@@ -161,13 +163,18 @@ func (l *leases) end(conn *connection, now time.Time) []session.SessionID {
 	return out
 }
 
-// idle drops and returns the sessions without a connection since before a time.
+// idle drops and returns the sessions without a connection since before a time. It
+// drops those that have ended, too, if their clients name them: behind a proxy one
+// connection can see any number. Of the others the next call is told first.
 func (l *leases) idle(before time.Time) []session.SessionID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []session.SessionID
 	for id, le := range l.open {
-		if !le.idleSince.IsZero() && le.idleSince.Before(before) {
+		switch {
+		case le.named && le.session.Ended():
+			l.drop(id)
+		case !le.idleSince.IsZero() && le.idleSince.Before(before):
 			l.drop(id)
 			out = append(out, id)
 		}

@@ -86,6 +86,20 @@ func TestSessionOfATokenEndsAfterItsLastConnection(t *testing.T) {
 	require.Equal(t, []string{"close session"}, h.fake.noted())
 }
 
+func TestLeasesOfSessionsThatEndedGoBeforeTheirConnection(t *testing.T) {
+	t.Parallel()
+	h := setup(t, Options{})
+	one, other := handshake(t, h.Client, "a", "b"), handshake(t, h.Client, "a", "b")
+	require.NotEqual(t, one, other)
+	for id := range h.server.leases.open {
+		h.fake.CloseSession(t.Context(), id)
+	}
+	h.move(t, sweepInterval)
+	require.Empty(t, h.server.leases.open)
+	require.Equal(t, 0, h.connections())
+	require.Equal(t, codes.Unauthenticated, status.Code(h.run(with(t, authorizationHeader, one))))
+}
+
 func TestCallsAtOnceShareTheSessionOfTheirConnection(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})

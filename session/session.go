@@ -99,6 +99,13 @@ func (x *Session) bare() (used time.Time, ok bool) {
 	return x.used, x.running == 0 && x.settings == settings{} && x.tables.over == nil && x.tables.holders == 0
 }
 
+// Ended reports whether the session has ended.
+func (x *Session) Ended() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ended
+}
+
 // end marks the session as ended, and reports whether it was open.
 func (x *Session) end() bool {
 	x.mu.Lock()
