@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,18 +71,24 @@ func serve(ctx context.Context, settings config.Settings, out io.Writer) (err er
 			err = closeErr
 		}
 	}()
+	options, err := flightOptions(settings, parts, log)
+	if err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", settings.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	options, err := flightOptions(settings, parts, log)
-	if err != nil {
-		return err
-	}
 	if settings.AuthFile != "" && settings.TLSCert == "" && !config.Loopback(listener.Addr().String()) {
 		log.WarnContext(ctx, "passwords and data travel without encryption: give tls_cert and tls_key, which flightlake cert makes",
 			"listen", settings.Listen)
+	}
+	var web net.Listener
+	if settings.HTTP != "" {
+		if web, err = lc.Listen(ctx, "tcp", settings.HTTP); err != nil {
+			return errors.Join(fmt.Errorf(`listen for health checks (turn them off with --http ""): %w`, err), listener.Close())
+		}
 	}
 	server := flightsvc.New(parts.service, options)
 	g, ctx := errgroup.WithContext(ctx)
@@ -90,11 +97,7 @@ func serve(ctx context.Context, settings config.Settings, out io.Writer) (err er
 		parts.service.Maintain(ctx)
 		return nil
 	})
-	if settings.HTTP != "" {
-		web, err := lc.Listen(ctx, "tcp", settings.HTTP)
-		if err != nil {
-			return fmt.Errorf(`listen for health checks (turn them off with --http ""): %w`, err)
-		}
+	if web != nil {
 		g.Go(func() error {
 			return httpsvc.Serve(ctx, web, httpsvc.Options{Metrics: registry, ReadyFunc: parts.Ready})
 		})
