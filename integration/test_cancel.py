@@ -259,6 +259,26 @@ def test_what_a_running_statement_tells(busy):
     gone(busy)
 
 
+def test_what_a_running_ingest_tells(busy):
+    batch = pa.record_batch({"i": list(range(1000)), "s": ["x" * 10] * 1000})
+    told = "kind, sql, state, rows, bytes > 10000, progress, memory_bytes"
+    seen = []
+
+    def stream():
+        for _ in range(3):
+            yield batch
+        harness.wait_until(lambda: look() == 3000, 10, "the batches that were sent to be counted")
+        yield batch
+
+    def look():
+        seen[:] = busy.rows(f"SELECT {told} FROM lake.statements() WHERE kind = 'ingest'")
+        return seen[0][3] if seen else None
+
+    assert busy.ingest("told", pa.RecordBatchReader.from_batches(batch.schema, stream())) == 4000
+    assert seen == [("ingest", 'INGEST INTO "told"', "running", 3000, True, None, None)]
+    busy.run("DROP TABLE told")
+
+
 def test_a_statement_waits_for_its_turn_and_can_be_cancelled_there(lake):
     server = harness.Server(lake, "--statements-max", "1", "--statement-queue-timeout", "1500ms").start()
     try:

@@ -44,6 +44,8 @@ type Plan struct {
 	// if the scanner alone does. Else it needs the engine, over Reads.
 	Answer *Answer
 	Native *Native
+	// Empty is set if the query has no rows whatever its tables hold.
+	Empty bool
 	// Note says why the statement is not pruned; empty if it is.
 	Note string
 	// Ordered is set if the statement says ORDER BY at its top level.
@@ -161,6 +163,7 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 			return nil, err
 		}
 	}
+	plan.Empty = s != nil && s.empty() && req.Analysis.Stable()
 	if plan.Native == nil && !req.Analysis.Stable() {
 		plan.unprune("the value of " + req.Analysis.UnstableCalls() + " may change until the statement runs")
 	}

@@ -24,6 +24,25 @@ type shape struct {
 	tables []*lake.Table
 }
 
+// empty reports whether the optimiser found out that there are no rows.
+func (s *shape) empty() bool {
+	o := s.root
+	for {
+		switch o.text("type") {
+		case "LOGICAL_EMPTY_RESULT":
+			return true
+		case "LOGICAL_PROJECTION", "LOGICAL_FILTER", "LOGICAL_ORDER_BY", "LOGICAL_TOP_N", "LOGICAL_LIMIT", "LOGICAL_DISTINCT":
+		default:
+			return false
+		}
+		children := o.objects("children")
+		if len(children) != 1 {
+			return false
+		}
+		o = children[0]
+	}
+}
+
 func readShape(tree []byte, refs map[string]int, tables []*lake.Table) (*shape, error) {
 	root, err := decodeJSON(tree)
 	if err != nil {

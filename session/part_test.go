@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )
 
@@ -87,5 +88,36 @@ func TestSessionsThatKeepNothingGiveWay(t *testing.T) {
 	for _, open := range []session.SessionID{kept.caller.Session.ID(), used.caller.Session.ID()} {
 		_, err = b.Session(open, nil)
 		require.NoError(t, err)
+	}
+}
+
+func TestSizesAreToldOnlyWhereTheyAreExact(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE none (i INT)")
+	b.exec(t, "CREATE TABLE t (i INT NOT NULL, s VARCHAR)")
+	b.exec(t, "INSERT INTO t SELECT i, 'x' FROM range(100) r(i)")
+	for sql, want := range map[string]int64{
+		"FROM t": 100, "SELECT s FROM t LIMIT 7": 7, "SELECT count(*) FROM t": 1, "SELECT max(i) FROM t": 1,
+		"FROM none": 0, "FROM t LIMIT 0": 0, "FROM t WHERE i > 1000": 0,
+		"FROM t WHERE false": 0, "SELECT i + 1, upper(s) FROM t WHERE 1 = 0 ORDER BY s": 0,
+		"SELECT * FROM t JOIN none USING (i) WHERE NULL":   0,
+		"SELECT s, count(*) FROM t WHERE false GROUP BY s": lake.Unknown, // the plan counts the rows of nothing
+		// The twins over which a plan is made hold no rows: that says nothing.
+		"SELECT i + 1 FROM t WHERE i > 5": lake.Unknown, "SELECT * FROM t a JOIN t b USING (i)": lake.Unknown,
+		"SELECT s, max(i) FROM t GROUP BY s": lake.Unknown, "SELECT i FROM t INTERSECT SELECT i FROM t": lake.Unknown,
+		"FROM t WHERE i IN (SELECT i FROM t)": lake.Unknown, "FROM t WHERE i = 3 OR false": lake.Unknown,
+		"SELECT 1 FROM t WHERE current_date > DATE '2020-01-01'": lake.Unknown, "EXPLAIN FROM t WHERE false": lake.Unknown,
+	} {
+		q, err := b.Plan(t.Context(), session.Statement{SQL: sql})
+		require.NoError(t, err, sql)
+		bytes := lake.Unknown
+		if want == 0 {
+			bytes = 0
+		}
+		require.Equal(t, []int64{want, bytes}, []int64{q.Rows, q.Bytes}, sql)
+		if rows := b.rows(t, sql); want >= 0 {
+			require.Len(t, rows, int(want), sql)
+		}
 	}
 }

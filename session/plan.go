@@ -378,10 +378,12 @@ func (p *selectPlan) rows() int64 {
 		return lake.Unknown
 	case p.plan.Answer != nil:
 		return 1
-	case !p.native() || p.plan.Native.Scan.Residual != nil:
-		return lake.Unknown
 	case slices.ContainsFunc(p.plan.Reads, func(r planner.Read) bool { return r.RowFilter != "" }):
 		return lake.Unknown // that nothing is hidden in the files is not told either
+	case p.plan.Empty:
+		return 0
+	case !p.native() || p.plan.Native.Scan.Residual != nil:
+		return lake.Unknown
 	}
 	scan := &p.plan.Native.Scan
 	var rows int64

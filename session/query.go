@@ -35,6 +35,9 @@ func (s *Service) Plan(ctx context.Context, st Statement) (Query, error) {
 		Statement: st, Snapshot: v.snapshot, Time: v.now, Schema: p.schema, Rows: p.rows(), Bytes: lake.Unknown,
 		Parts: p.plan.Parts(s.endpointBytesMin, s.endpointsMax), Ordered: p.plan.Ordered,
 	}
+	if q.Rows == 0 {
+		q.Bytes = 0
+	}
 	if p.overlaid {
 		q.View = s.views.keep(v, v.now)
 	}

@@ -339,16 +339,19 @@ func (s *Service) statementRows(_ context.Context, v *view, a arguments) (*rowse
 		if st.Queued {
 			state = "queued"
 		}
-		var progress, session any
+		var progress, session, memory any
 		if st.Progress >= 0 {
 			progress = st.Progress
+		}
+		if st.Memory > 0 || st.Kind != kindIngest { // the transport and the writer hold what an ingest sends
+			memory = st.Memory
 		}
 		if x, ok := s.sessions.get(SessionID(st.Session)); ok {
 			session = x.short
 		}
 		r.rows = append(r.rows, []any{
 			st.ID, session, st.User, st.Kind, st.SQL, state, st.Began, st.Elapsed.Milliseconds(), progress,
-			st.Rows, st.Bytes, st.Memory,
+			st.Rows, st.Bytes, memory,
 		})
 	}
 	return r, nil

@@ -183,8 +183,16 @@ func TestIntegersGoToAnyIntegerColumnThatHoldsTheirValues(t *testing.T) {
 		name      string
 		arrow     arrow.DataType
 		low, high *big.Int
-	}{{"int8", p.Int8, nil, nil}, {"int16", p.Int16, nil, nil}, {"int32", p.Int32, nil, nil}, {"int64", p.Int64, nil, nil},
-		{"uint8", p.Uint8, nil, nil}, {"uint16", p.Uint16, nil, nil}, {"uint32", p.Uint32, nil, nil}, {"uint64", p.Uint64, nil, nil}}
+	}{
+		{"int8", p.Int8, nil, nil},
+		{"int16", p.Int16, nil, nil},
+		{"int32", p.Int32, nil, nil},
+		{"int64", p.Int64, nil, nil},
+		{"uint8", p.Uint8, nil, nil},
+		{"uint16", p.Uint16, nil, nil},
+		{"uint32", p.Uint32, nil, nil},
+		{"uint64", p.Uint64, nil, nil},
+	}
 	one := big.NewInt(1)
 	var edges []*big.Int
 	for i := range types {
