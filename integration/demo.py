@@ -98,6 +98,17 @@ def travel(connection):
     )
 
 
+def transact(server):
+    """Add to two tables in a transaction, and look at them from within and from outside before the commit."""
+    sql = "SELECT (SELECT count(*) FROM region) AS regions, (SELECT count(*) FROM nation) AS nations"
+    with server.connect(autocommit=False) as inside, server.connect() as outside, inside.cursor() as cursor:
+        cursor.execute("INSERT INTO region VALUES (6, 'ATLANTIS', 'appended by the demo')")
+        cursor.execute("INSERT INTO nation VALUES (25, 'POSEIDIA', 6, 'appended by the demo')")
+        show(inside, "A transaction added a row to each of two tables, and sees them", sql)
+        show(outside, "Others see them once it commits; until then", sql)
+        inside.commit()
+
+
 def free(address):
     """Return the address, or one with any free port if it is taken."""
     host, port = address.split(":")
@@ -135,6 +146,7 @@ def main():
             for title, sql in QUERIES:
                 show(connection, title, sql)
             travel(connection)
+        transact(server)
         print("\nTo connect:\n" + "".join(server.lines[1:]).rstrip())
         if sys.stdin.isatty() and sys.stdout.isatty():
             wait_for_interrupt()
