@@ -257,6 +257,9 @@ func TestMetadataShowsWhatIsVisible(t *testing.T) {
 	require.Empty(t, none.rows(t, "SELECT table_name FROM information_schema.tables"))
 	require.Len(t, w.as(t, "rita").rows(t, "SELECT table_name FROM information_schema.tables"), 3)
 	require.NotContains(t, tom.rows(t, "SELECT schema_name FROM information_schema.schemata"), "vault")
+	const dataPath = "SELECT count(*) FROM lake.options() WHERE option_name = 'data_path'"
+	require.Equal(t, []string{"0"}, tom.rows(t, dataPath), "a folder of the server")
+	require.Equal(t, []string{"1"}, w.as(t, "rita").rows(t, dataPath))
 	tom.exec(t, "INSERT INTO sales.orders VALUES ((SELECT string_agg(table_name) FROM information_schema.tables), 5, 'from metadata')")
 	require.NotContains(t, tom.rows(t, "SELECT region FROM sales.orders WHERE note = 'from metadata'")[0], "zebras")
 }

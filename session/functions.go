@@ -219,6 +219,9 @@ func (s *Service) optionRows(_ context.Context, v *view, a arguments) (*rowset, 
 	}}
 	add := func(options map[string]string, scope string, entry any) {
 		for _, name := range sortedKeys(options) {
+			if name == "data_path" && !v.access.Unrestricted() {
+				continue // a folder of the server
+			}
 			r.rows = append(r.rows, []any{name, orNull(optionDescription(name)), options[name], scope, entry})
 		}
 	}
