@@ -319,6 +319,13 @@ func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement
 			return Update{}, lake.TableNotFound(v.state, schema, name.Name)
 		}
 	}
+	into := v
+	if len(temporary) > 0 {
+		var err error
+		if into, err = v.inTemporary(); err != nil {
+			return Update{}, err
+		}
+	}
 	up := v.unchanged()
 	if len(operations) > 0 {
 		var err error
@@ -329,10 +336,7 @@ func (s *Service) dropTables(ctx context.Context, v *view, st *sqltext.Statement
 	if len(temporary) == 0 {
 		return up, nil
 	}
-	into, err := v.inTemporary()
-	if err == nil {
-		_, err = s.changeTemporary(into, catalog.Commit{Operations: temporary})
-	}
+	_, err := s.changeTemporary(into, catalog.Commit{Operations: temporary})
 	return up, err
 }
 

@@ -293,7 +293,8 @@ func (v *view) noTemporary(name string) error {
 
 // changeTemporary applies operations to the temporary tables of v.into.
 //
-// Errors: those of overlay.apply; KindUnauthenticated if the session has ended.
+// Errors: those of overlay.apply; KindUnauthenticated if the session has ended;
+// KindState if the transaction has.
 func (s *Service) changeTemporary(v *view, c catalog.Commit) (catalog.Result, error) {
 	x := v.into
 	for {
@@ -311,10 +312,11 @@ func (s *Service) changeTemporary(v *view, c catalog.Commit) (catalog.Result, er
 		if err != nil || result.Replayed {
 			return result, err
 		}
+		swap := x.swapTemporary
 		if v.work != nil {
-			v.work.changeTemporary(before)
+			swap = v.work.swapTemporary
 		}
-		if done, err := x.swapTemporary(before, after); done || err != nil {
+		if done, err := swap(before, after); done || err != nil {
 			return result, err
 		}
 	}

@@ -358,11 +358,37 @@ func TestTemporaryTablesStayOutOfTransactionsOfOtherSessions(t *testing.T) {
 	require.ErrorIs(t, guest.ingestTemporary("u", session.MissingCreate, session.ExistsAppend, 10), lake.ErrState)
 	require.Equal(t, []string{"two"}, guest.read("FROM t"), "reading is free")
 
-	guest.do("CREATE TABLE lasting AS FROM t", "COMMIT")
+	guest.do("CREATE TABLE lasting AS FROM t")
+	guest.fails(lake.KindState, "another session", "DROP TABLE lasting, t") // neither is dropped
+	guest.do("COMMIT")
 	owner.do("DROP TABLE t", "CREATE TEMP TABLE u (i INT)")
 	_, err = owner.end(false)
 	require.NoError(t, err)
 	require.Equal(t, []string{"one"}, one.read("FROM t"))
 	require.Equal(t, []string{"two"}, two.read("FROM t"))
 	require.Equal(t, []string{"two"}, b.rows(t, "FROM lasting"))
+}
+
+func TestATemporaryTableOfATransactionThatEndedMeanwhileIsNotMade(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for _, end := range []string{"ROLLBACK", "COMMIT"} {
+		c := b.connect(t)
+		c.do("BEGIN")
+		stream := &watchedReader{RecordReader: numbers(t, 0, 20, 10)}
+		stream.nextFunc = func(batch int) {
+			if batch == 1 {
+				c.do(end)
+			}
+		}
+		_, err := c.Ingest(t.Context(), session.Ingest{
+			Table: "t", Temporary: true, Caller: c.caller, IfMissing: session.MissingCreate,
+		}, stream)
+		require.ErrorIs(t, err, lake.ErrState, end)
+		_, err = c.query(t.Context(), session.Statement{SQL: "FROM t", Caller: c.caller})
+		require.ErrorIs(t, err, lake.ErrNotFound, end)
+		require.Equal(t, "0", c.temporaryBytes(), end)
+		c.do("CREATE TEMP TABLE t AS SELECT 1", "DROP TABLE t")
+		require.Equal(t, "0", c.temporaryBytes(), "no transaction holds the files any more")
+	}
 }

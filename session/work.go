@@ -176,15 +176,23 @@ func (w *work) apply(c catalog.Commit) (catalog.Result, error) {
 	return result, nil
 }
 
-// changeTemporary is called, with no lock held, before the session's temporary tables are changed in
-// the work, with what they are then.
-func (w *work) changeTemporary(before *overlay) {
+// swapTemporary replaces the session's temporary tables as Session.swapTemporary
+// does, and remembers those of before the first change.
+//
+// Errors: KindState if the work has ended: nothing would take the change back;
+// KindUnauthenticated if the session has ended.
+func (w *work) swapTemporary(before, after *overlay) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.temporaryChanged {
+	if w.how != "" {
+		return false, w.ended()
+	}
+	done, err := w.session.swapTemporary(before, after)
+	if done && !w.temporaryChanged {
 		w.temporary, w.temporaryChanged = before, true
 		w.session.holdTemporary()
 	}
+	return done, err
 }
 
 // restoreTemporary gives the session the temporary tables that it had when the
