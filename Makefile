@@ -18,8 +18,10 @@ PY    := $(VENV)/bin/python
 LINT  := $(CACHE)/bin/golangci-lint
 JDBC  := $(CACHE)/jdbc/flight-sql-jdbc-driver-$(JDBC_VERSION).jar
 JS    := $(CACHE)/js/node_modules/.installed
+# The Java client library, which programs in docs/clients/java.md use.
+FLIGHT := $(CACHE)/flight-sql/.complete
 
-MAVEN_COPY   := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
+MAVEN_COPY := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 
 SF         ?= 1
 TEST_SF    ?= 1
@@ -62,7 +64,7 @@ test-race: ## Go tests of the packages without cgo, under the race detector
 	$(GO) test -race -short -tags $(TAGS) -timeout 15m $(RACE_PACKAGES)
 
 .PHONY: test-integration
-test-integration: build $(VENV)/.installed $(JDBC) $(JS) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
+test-integration: build $(VENV)/.installed $(JDBC) $(FLIGHT) $(JS) ## real clients against a real server; TEST_SF and TEST_KILLS set the size
 	FLIGHTLAKE_TEST_SF=$(TEST_SF) FLIGHTLAKE_TEST_KILLS=$(TEST_KILLS) $(PYTEST)
 
 .PHONY: test-go-clients
@@ -87,7 +89,7 @@ bench-short: build $(VENV)/.installed ## every benchmark once on little data, so
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -short ./...
 
 .PHONY: tools
-tools: $(VENV)/.installed $(JDBC) $(JS) $(LINT) ## install what the tests need
+tools: $(VENV)/.installed $(JDBC) $(FLIGHT) $(JS) $(LINT) ## install what the tests need
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_TIME (10s)
@@ -134,7 +136,17 @@ $(JS): integration/js/package-lock.json $(VENV)/.installed
 $(LINT):
 	GOBIN=$(dir $@) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
+# What brings Maven where it is missing, or says that it is needed.
+NEED_MAVEN = command -v mvn >/dev/null || \
+  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq maven; } || \
+  { echo "Maven fetches the Java clients: install it (Debian: apt-get install maven)" >&2; exit 1; }
+
 $(JDBC):
-	@command -v mvn >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq maven; }
+	@$(NEED_MAVEN)
 	mvn --quiet --batch-mode $(MAVEN_COPY) -Dartifact=org.apache.arrow:flight-sql-jdbc-driver:$(JDBC_VERSION) \
 	  -DoutputDirectory=$(dir $@) -Dmdep.useBaseVersion=true
+
+$(FLIGHT): integration/flightclient/pom.xml
+	@$(NEED_MAVEN)
+	mvn --quiet --batch-mode --file $< $(MAVEN_COPY)-dependencies -DoutputDirectory=$(dir $@)
+	@touch $@

@@ -39,7 +39,6 @@ SECRET = b"a secret of tests that is long enough"
 TIMEOUT_SECONDS = 300
 JDBC = os.path.abspath(os.environ.get("FLIGHTLAKE_TEST_JDBC", harness.CACHE / "jdbc" / "flight-sql-jdbc-driver-18.3.0.jar"))
 JAVA = ["java", "-Duser.timezone=UTC", "--add-opens=java.base/java.nio=ALL-UNNAMED"]
-MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 TRIPS = pa.table(
     {
         "id": pa.array([1, 2, 3], pa.int64()),
@@ -289,12 +288,10 @@ def run_java(page, some):
 
 
 def flight_client():
-    """The folder with the Java client library, which Maven gets on first use."""
+    """The folder with the Java client library."""
     folder = harness.CACHE / "flight-sql"
     if not (folder / ".complete").exists():
-        pom = HERE / "flightclient" / "pom.xml"
-        subprocess.run(["mvn", "-q", "-B", "-f", pom, MAVEN_COPY, f"-DoutputDirectory={folder}"], check=True, timeout=TIMEOUT_SECONDS)
-        (folder / ".complete").touch()
+        pytest.skip("the Java client library is not installed: `make tools` does it")
     return folder
 
 
