@@ -20,7 +20,7 @@ type Running struct {
 	Progress float64
 	// Rows and Bytes are those that its present calls gave or took.
 	Rows, Bytes int64
-	// Memory is the bytes that it holds.
+	// Memory is the bytes that its allocators hold.
 	Memory int64
 }
 
@@ -42,7 +42,6 @@ func (r *Registry) List() []Running {
 		for _, s := range calls[i] {
 			list[i].Rows += s.rows.Load()
 			list[i].Bytes += s.bytes.Load()
-			list[i].Memory += s.memory()
 		}
 	}
 	slices.SortFunc(list, func(a, b Running) int {

@@ -62,7 +62,7 @@ func (a *Allocator) add(n int64) {
 //
 // Errors: KindExhausted if it was this one.
 func (r *Registry) checkMemory(s *Statement) error {
-	held := s.turn.memory.Load() + s.memory()
+	held := s.turn.memory.Load()
 	if limit := r.options.MemoryBytesMax; held > limit {
 		err := lake.Errorf(lake.KindExhausted, "statement %s holds %d bytes of memory; one statement may hold %d (statement_memory_bytes)",
 			s.info.ID, held, limit)

@@ -249,12 +249,13 @@ func (r *Registry) takeBack() {
 }
 
 // resume lets a statement go on whose turn was taken: at once, because waiting
-// could never end where one client reads two results in turn. For a while more
+// could never end where one client reads two results in turn. One that has ended
+// meanwhile would never give the turn back. For a while more
 // than RunningMax may run then.
 func (r *Registry) resume(t *turn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.yielded.CompareAndSwap(true, false) {
+	if len(t.calls) > 0 && t.yielded.CompareAndSwap(true, false) {
 		t.running = true
 		r.running++
 	}

@@ -224,7 +224,9 @@ func TestListSumsTheCallsOfAStatement(t *testing.T) {
 		require.InDelta(t, lake.Unknown, r.List()[0].Progress, 0)
 		a.SetProgressFunc(func() float64 { return 0.5 })
 		b.SetProgressFunc(func() float64 { return 2 }) // no more than all
-		b.SetMemoryFunc(func() int64 { return 1000 })
+		allocator := b.Allocator(memory.DefaultAllocator)
+		held := allocator.Allocate(1000)
+		defer allocator.Free(held)
 		began := time.Now()
 		time.Sleep(time.Second)
 		go func() {
@@ -397,5 +399,7 @@ func TestAStalledStatementEndsWithoutItsTurn(t *testing.T) {
 		require.Equal(t, int64(1), r.Stats().Running)
 		other.End()
 		require.Zero(t, r.Stats().Running)
+		st.Resume()
+		require.Zero(t, r.Stats().Running, "what has ended takes no turn")
 	})
 }

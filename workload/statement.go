@@ -22,13 +22,12 @@ type Statement struct {
 	// stalled is when the call began to wait for its client; nil while it works.
 	stalled atomic.Pointer[time.Time]
 
-	// mu guards the fields below. The functions are called with it held, so that
-	// none runs after End.
+	// mu guards the fields below. The function is called with it held, so that it
+	// does not run after End.
 	mu           sync.Mutex
 	cause        error // why the call was ended; nil while it was not
 	ended        bool
 	progressFunc func() float64
-	memoryFunc   func() int64
 }
 
 // ID returns the name of the statement that the call works for.
@@ -81,20 +80,12 @@ func (s *Statement) SetProgressFunc(f func() float64) {
 	s.progressFunc = f
 }
 
-// SetMemoryFunc sets what tells the bytes that the statement holds beyond those
-// of its allocators. It is not called after End.
-func (s *Statement) SetMemoryFunc(f func() int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.memoryFunc = f
-}
-
 // End gives the turn back. It ends the context that Start returned. A second
 // call does nothing.
 func (s *Statement) End() {
 	s.mu.Lock()
 	ended := s.ended
-	s.ended, s.progressFunc, s.memoryFunc = true, nil, nil
+	s.ended, s.progressFunc = true, nil
 	s.mu.Unlock()
 	if ended {
 		return
@@ -126,14 +117,4 @@ func (s *Statement) progress() float64 {
 		return float64(lake.Unknown)
 	}
 	return s.progressFunc()
-}
-
-// memory returns what the memory function says.
-func (s *Statement) memory() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.memoryFunc == nil {
-		return 0
-	}
-	return s.memoryFunc()
 }
