@@ -22,17 +22,11 @@ type Description struct {
 	Params []arrow.Field
 }
 
-// Describe binds a query against the mirror of the lake, without running it.
+// Describe binds a query against the mirror of the lake, or what its Overlay
+// shows, without running it.
 //
 // Errors: those of Query.
-func (x *Executor) Describe(ctx context.Context, sql, schema string) (*Description, error) {
-	return x.DescribeQuery(ctx, Query{SQL: sql, Schema: schema})
-}
-
-// DescribeQuery binds a query against what its Overlay shows, without running it.
-//
-// Errors: those of Query.
-func (x *Executor) DescribeQuery(ctx context.Context, q Query) (*Description, error) {
+func (x *Executor) Describe(ctx context.Context, q Query) (*Description, error) {
 	s, done, err := x.bind(ctx, q)
 	if err != nil {
 		return nil, err
@@ -101,12 +95,7 @@ func (s *statement) params() []arrow.Field {
 // without field ids.
 //
 // Errors: those of Describe; KindUnsupported for a type that a table cannot hold.
-func (x *Executor) ColumnsOfQuery(ctx context.Context, sql, schema string) ([]lake.Column, error) {
-	return x.QueryColumns(ctx, Query{SQL: sql, Schema: schema})
-}
-
-// QueryColumns is ColumnsOfQuery for a query that may have an Overlay.
-func (x *Executor) QueryColumns(ctx context.Context, q Query) ([]lake.Column, error) {
+func (x *Executor) ColumnsOfQuery(ctx context.Context, q Query) ([]lake.Column, error) {
 	s, done, err := x.bind(ctx, q)
 	if err != nil {
 		return nil, err

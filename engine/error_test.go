@@ -152,7 +152,7 @@ func TestErrorsShowNoCallThatStandsForATable(t *testing.T) {
 	t.Parallel()
 	x := newExecutor(t, engine.Options{})
 	for _, sql := range []string{"SELECT nope FROM flightlake_scan('0a1b')", "SELECT a + FROM flightlake_scan('0a1b') AS t"} {
-		_, err := x.Describe(t.Context(), sql, "")
+		_, err := x.Describe(t.Context(), engine.Query{SQL: sql})
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "flightlake_scan('")
 	}

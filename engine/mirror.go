@@ -17,7 +17,6 @@ type mirror struct {
 	mu      sync.Mutex
 	synced  bool             // guarded by mu
 	version int64            // guarded by mu; of the state that is shown
-	state   *lake.State      // guarded by mu; last given to Sync, nil before
 	schemas map[string]bool  // guarded by mu; by name
 	tables  map[string]table // guarded by mu; as they were wanted, by qualified name
 	views   map[string]bool  // guarded by mu; by qualified name
@@ -57,18 +56,8 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 		m.synced = false
 		return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 	}
-	m.synced, m.version, m.state = true, state.SchemaVersion, state
+	m.synced, m.version = true, state.SchemaVersion
 	return nil
-}
-
-// current returns the state last given to Sync, an empty one before.
-func (m *mirror) current() *lake.State {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.state == nil {
-		return &lake.State{}
-	}
-	return m.state
 }
 
 // show shows a state that no version tells from others.

@@ -94,18 +94,18 @@ func TestDescribeTellsResultAndParameters(t *testing.T) {
 	t.Parallel()
 	x := newExecutor(t, engine.Options{})
 	require.NoError(t, x.Sync(t.Context(), mirrorState()))
-	d, err := x.Describe(t.Context(), "SELECT a, upper(?) || b AS c FROM t WHERE a = ?", "")
+	d, err := x.Describe(t.Context(), engine.Query{SQL: "SELECT a, upper(?) || b AS c FROM t WHERE a = ?"})
 	require.NoError(t, err)
 	require.Equal(t, "a: type=int32, nullable c: type=utf8, nullable", fieldsText(d.Result.Fields()))
 	require.Equal(t, "1: type=utf8, nullable 2: type=int32, nullable", fieldsText(d.Params))
-	d, err = x.Describe(t.Context(), "SELECT a FROM t WHERE ? IS NULL", "")
+	d, err = x.Describe(t.Context(), engine.Query{SQL: "SELECT a FROM t WHERE ? IS NULL"})
 	require.NoError(t, err)
 	require.Nil(t, d.Result, "not known yet")
 	require.Equal(t, "1: type=null, nullable", fieldsText(d.Params))
-	d, err = x.Describe(t.Context(), "SELECT a FROM t WHERE a = $2 AND DATE '2024-01-01' > $1", "")
+	d, err = x.Describe(t.Context(), engine.Query{SQL: "SELECT a FROM t WHERE a = $2 AND DATE '2024-01-01' > $1"})
 	require.NoError(t, err)
 	require.Equal(t, "1: type=date32, nullable 2: type=int32, nullable", fieldsText(d.Params))
-	d, err = x.Describe(t.Context(), "SELECT $day::DATE, $n::BIGINT, $day::DATE", "")
+	d, err = x.Describe(t.Context(), engine.Query{SQL: "SELECT $day::DATE, $n::BIGINT, $day::DATE"})
 	require.NoError(t, err)
 	require.Equal(t, "day: type=date32, nullable n: type=int64, nullable", fieldsText(d.Params))
 	for sql, kind := range map[string]engine.StatementKind{
@@ -116,7 +116,7 @@ func TestDescribeTellsResultAndParameters(t *testing.T) {
 		"UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b": engine.KindSelect, "/* a /* b */ */ -- c\n WITH x AS (FROM t) FROM x;": engine.KindSelect,
 		"CALL range(3)": engine.KindCall, "TABLE t": engine.KindSelect,
 	} {
-		d, err := x.Describe(t.Context(), sql, "")
+		d, err := x.Describe(t.Context(), engine.Query{SQL: sql})
 		require.NoError(t, err, sql)
 		require.Equal(t, kind, d.Kind, sql)
 		r, err := query(t.Context(), x, engine.Query{SQL: sql})

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 
@@ -11,68 +10,14 @@ import (
 
 // Overlay is what one query sees in place of what the mirror shows of schemas,
 // tables and views: in information_schema, DESCRIBE, SHOW and the binding of the
-// client's own text. It is not modified while a query uses it, and names are
-// compared without case. It costs an instance of DuckDB for as long as the
-// query runs, so queries whose tables are all sources should do without.
+// client's own text. It is not modified while a query uses it. It costs an instance
+// of DuckDB for as long as the query runs, so queries whose tables are all
+// sources should do without.
 type Overlay struct {
-	// State is what is shown; nil means what was last given to Sync.
+	// State is what is shown of the lake.
 	State *lake.State
-	// Drop names tables and views that are not shown, and DropSchemas schemas
-	// that are not, with all in them.
-	Drop        []Name
-	DropSchemas []string
-	// CreateSchemas and Create are shown besides; a table of Create takes the
-	// place of one with its name, and its schema is shown too.
-	CreateSchemas []string
-	Create        []lake.Table
 	// Temporary are shown as temporary tables, which unqualified names find first.
 	Temporary []lake.Table
-}
-
-// Name is the name of a table or view.
-type Name struct{ Schema, Name string }
-
-// state returns what is shown of base.
-func (o *Overlay) state(base *lake.State) *lake.State {
-	if o.State != nil {
-		base = o.State
-	}
-	out := &lake.State{}
-	for i := range base.Schemas {
-		s := base.Schemas[i]
-		if slices.ContainsFunc(o.DropSchemas, func(name string) bool { return strings.EqualFold(name, s.Name) }) {
-			continue
-		}
-		s.Tables = slices.DeleteFunc(slices.Clone(s.Tables), func(t lake.Table) bool { return o.hides(s.Name, t.Name) })
-		s.Views = slices.DeleteFunc(slices.Clone(s.Views), func(v lake.View) bool { return o.hides(s.Name, v.Name) })
-		out.Schemas = append(out.Schemas, s)
-	}
-	for _, name := range o.CreateSchemas {
-		schemaOf(out, name)
-	}
-	for i := range o.Create {
-		s := schemaOf(out, o.Create[i].Schema)
-		s.Tables = append(s.Tables, o.Create[i])
-	}
-	return out
-}
-
-// hides reports whether a table or view is not shown, or another is in its place.
-func (o *Overlay) hides(schema, name string) bool {
-	return slices.ContainsFunc(o.Drop, func(n Name) bool {
-		return strings.EqualFold(n.Schema, schema) && strings.EqualFold(n.Name, name)
-	}) || slices.ContainsFunc(o.Create, func(t lake.Table) bool {
-		return strings.EqualFold(t.Schema, schema) && strings.EqualFold(t.Name, name)
-	})
-}
-
-// schemaOf returns the schema with that name, which is made if there is none.
-func schemaOf(state *lake.State, name string) *lake.Schema {
-	if s, ok := state.Schema(name); ok {
-		return s
-	}
-	state.Schemas = append(state.Schemas, lake.Schema{Name: name})
-	return &state.Schemas[len(state.Schemas)-1]
 }
 
 // overlays are the executors on which queries with an Overlay run, one on each
@@ -112,7 +57,7 @@ func (o *overlays) take(ctx context.Context, overlay *Overlay) (*Executor, error
 			return nil, err
 		}
 	}
-	if err := x.mirror.show(x.syncing, overlay.state(o.main.mirror.current())); err != nil {
+	if err := x.mirror.show(x.syncing, overlay.State); err != nil {
 		o.put(x)
 		return nil, err
 	}

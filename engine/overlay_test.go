@@ -23,13 +23,17 @@ func integers(schema, name string, columns ...string) lake.Table {
 const tablesSQL = "SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables ORDER BY ALL"
 
 func testOverlay() *engine.Overlay {
-	commented := integers("MAIN", "T", "a", "z")
+	commented := integers("main", "T", "a", "z")
 	commented.Comment = "mine"
 	temporary := integers("", "tmp", "q")
 	temporary.Comment = "it's temporary"
 	return &engine.Overlay{
-		Drop: []engine.Name{{Schema: "main", Name: "AV"}}, DropSchemas: []string{`S"2`}, CreateSchemas: []string{"s3"},
-		Create: []lake.Table{commented, integers("s4", "n", "a")}, Temporary: []lake.Table{temporary},
+		State: &lake.State{Schemas: []lake.Schema{
+			{Name: "main", Tables: []lake.Table{commented}, Views: []lake.View{{Name: "bv", SQL: "SELECT a AS x FROM t"}}},
+			{Name: "s3"},
+			{Name: "s4", Tables: []lake.Table{integers("s4", "n", "a")}},
+		}},
+		Temporary: []lake.Table{temporary},
 	}
 }
 
@@ -58,7 +62,7 @@ func TestOverlayShowsOneQueryAnotherLake(t *testing.T) {
 	require.Equal(t, "q", read("DESCRIBE tmp")[0][0])
 	require.Len(t, read("SHOW TABLES"), 3)
 	require.Equal(t, before, mustQuery(t, x, tablesSQL).rows, "others see the mirror")
-	r, err := query(t.Context(), x, engine.Query{SQL: tablesSQL, Overlay: &engine.Overlay{}})
+	r, err := query(t.Context(), x, engine.Query{SQL: tablesSQL, Overlay: &engine.Overlay{State: mirrorState()}})
 	require.NoError(t, err)
 	require.Equal(t, before, r.rows, "an overlay leaves nothing behind for the next one")
 	r, err = query(t.Context(), x, engine.Query{SQL: tablesSQL, Overlay: &engine.Overlay{State: &lake.State{}}})
@@ -71,17 +75,17 @@ func TestOverlayBindsTheClientsOwnText(t *testing.T) {
 	x := newExecutor(t, engine.Options{})
 	require.NoError(t, x.Sync(t.Context(), mirrorState()))
 	o := testOverlay()
-	d, err := x.DescribeQuery(t.Context(), engine.Query{SQL: "SELECT z, q FROM t, tmp", Overlay: o})
+	d, err := x.Describe(t.Context(), engine.Query{SQL: "SELECT z, q FROM t, tmp", Overlay: o})
 	require.NoError(t, err)
 	require.Equal(t, 2, d.Result.NumFields())
-	columns, err := x.QueryColumns(t.Context(), engine.Query{SQL: "SELECT * FROM n", Schema: "s4", Overlay: o})
+	columns, err := x.ColumnsOfQuery(t.Context(), engine.Query{SQL: "SELECT * FROM n", Schema: "s4", Overlay: o})
 	require.NoError(t, err)
 	require.Equal(t, "a", columns[0].Name)
 	for sql, schema := range map[string]string{"FROM av": "", `FROM "u.v"`: "", "SELECT b FROM t": "", "SELECT 1": `s"2`} {
-		_, err = x.DescribeQuery(t.Context(), engine.Query{SQL: sql, Schema: schema, Overlay: o})
+		_, err = x.Describe(t.Context(), engine.Query{SQL: sql, Schema: schema, Overlay: o})
 		require.Error(t, err, sql)
 	}
-	_, err = x.Describe(t.Context(), "FROM tmp", "")
+	_, err = x.Describe(t.Context(), engine.Query{SQL: "FROM tmp"})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 }
 
@@ -111,7 +115,7 @@ func TestInsertWithAnOverlayOfATemporaryTableOfThatName(t *testing.T) {
 	require.NoError(t, err)
 	defer r.Release()
 	require.True(t, r.Next())
-	require.Equal(t, "3", r.RecordBatch().Column(0).ValueStr(0))
+	require.Equal(t, "4", r.RecordBatch().Column(0).ValueStr(0))
 }
 
 func TestOverlaysOfOneNameDoNotConflict(t *testing.T) {
@@ -126,7 +130,9 @@ func TestOverlaysOfOneNameDoNotConflict(t *testing.T) {
 	for i := range errs {
 		wait.Go(func() {
 			for n := range 5 {
-				o := &engine.Overlay{Create: []lake.Table{integers("main", "t", fmt.Sprintf("c%d", i))}}
+				o := &engine.Overlay{State: &lake.State{Schemas: []lake.Schema{
+					{Name: "main", Tables: []lake.Table{integers("main", "t", fmt.Sprintf("c%d", i))}},
+				}}}
 				r, err := query(t.Context(), x, engine.Query{SQL: "DESCRIBE t", Overlay: o})
 				if err == nil && r.rows[0][0] != fmt.Sprintf("c%d", i) {
 					err = fmt.Errorf("saw %s", r.rows[0][0])

@@ -93,7 +93,7 @@ func (s *memStream) Close() {
 // sourceOf returns a source with the rows of a query.
 func sourceOf(t *testing.T, x *engine.Executor, sql string) *memSource {
 	t.Helper()
-	columns, err := x.ColumnsOfQuery(t.Context(), sql, "")
+	columns, err := x.ColumnsOfQuery(t.Context(), engine.Query{SQL: sql})
 	require.NoError(t, err)
 	r, err := x.Query(t.Context(), engine.Query{SQL: sql, BatchRows: 5000})
 	require.NoError(t, err)

@@ -192,7 +192,7 @@ func (s *Service) resultColumns(ctx context.Context, p *selectPlan) ([]lake.Colu
 	}
 	sql, release := s.bindPlan(ctx, p)
 	defer release()
-	columns, err := s.Executor.QueryColumns(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
+	columns, err := s.Executor.ColumnsOfQuery(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
 	if err != nil {
 		return nil, err
 	}

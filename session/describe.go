@@ -33,11 +33,11 @@ func (s *Service) bindResult(ctx context.Context, p *selectPlan, tables []planne
 // bindQuery binds a query over stand-ins of its tables. What is wrong with it is
 // said of the client's own text where the engine's mirror of the lake can bind it.
 func (s *Service) bindQuery(ctx context.Context, p *selectPlan, sql string) (*engine.Description, error) {
-	description, err := s.Executor.DescribeQuery(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
+	description, err := s.Executor.Describe(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay})
 	if err == nil || ctx.Err() != nil || len(p.virtual) > 0 {
 		return description, err
 	}
-	if _, ownErr := s.Executor.DescribeQuery(ctx, p.ownQuery()); ownErr != nil {
+	if _, ownErr := s.Executor.Describe(ctx, p.ownQuery()); ownErr != nil {
 		return nil, ownErr
 	}
 	return nil, err
@@ -70,7 +70,7 @@ func (s *Service) ownNames(ctx context.Context, p *selectPlan, result *arrow.Sch
 	if result == nil || !slices.ContainsFunc(fieldNames(result), foreign) {
 		return result
 	}
-	own, err := s.Executor.DescribeQuery(ctx, p.ownQuery())
+	own, err := s.Executor.Describe(ctx, p.ownQuery())
 	fields := slices.Clone(result.Fields())
 	for i := range fields {
 		switch {
