@@ -29,41 +29,9 @@ func (p *Policy) For(id *Identity) *Access {
 	return a
 }
 
-// Check allows or refuses a privilege. An empty table asks for the schema
-// as a whole; an empty schema too asks for the lake.
-//
-// Errors: KindForbidden, naming user, privilege and object.
-func (p *Policy) Check(id *Identity, privilege Privilege, schema, table string) error {
-	return p.For(id).Check(privilege, schema, table)
-}
-
-// Visible reports whether the identity has any privilege on the table, so that
-// metadata may show it. An empty table asks whether anything in the schema is visible.
-func (p *Policy) Visible(id *Identity, schema, table string) bool {
-	return p.For(id).Visible(schema, table)
-}
-
-// RowFilter returns the SQL predicate over the table's columns that limits the
-// rows that the identity may read; empty if it may read all.
-func (p *Policy) RowFilter(id *Identity, schema, table string) string {
-	return p.For(id).RowFilter(schema, table)
-}
-
 // Admin reports whether the identity may do what concerns all: grant, set
 // options of the lake, see and kill statements of others.
 func (p *Policy) Admin(id *Identity) bool { return p.For(id).Admin() }
-
-// Unrestricted reports whether the identity may read every row of every table,
-// and so the catalog's own tables and statistics.
-func (p *Policy) Unrestricted(id *Identity) bool { return p.For(id).Unrestricted() }
-
-// Version changes with every change of what anybody may do.
-func (p *Policy) Version() uint64 {
-	if p == nil {
-		return 0
-	}
-	return p.store.rules().version
-}
 
 // Access is what one identity may do in one state of the rules. It is immutable.
 // A nil *Access allows everything.

@@ -84,7 +84,7 @@ func TestPrivilegesAreUnited(t *testing.T) {
 		{"tom", "fly", "sales", "orders", false},
 	} {
 		id := f.user(t, c.user)
-		err := f.policy.Check(id, c.privilege, c.schema, c.table)
+		err := f.policy.For(id).Check(c.privilege, c.schema, c.table)
 		if c.want {
 			require.NoError(t, err, "%v", c)
 			continue
@@ -116,7 +116,7 @@ func TestVisibleIsWhatThereIsAPrivilegeOn(t *testing.T) {
 		{"cram", "anything", "t", false},
 		{"rita", "x", "y", true},
 	} {
-		require.Equal(t, c.want, f.policy.Visible(f.user(t, c.user), c.schema, c.table), "%v", c)
+		require.Equal(t, c.want, f.policy.For(f.user(t, c.user)).Visible(c.schema, c.table), "%v", c)
 	}
 	for user, want := range map[string]bool{"rita": true, "eve": true, "root": true, "cram": false, "tom": false, "none": false} {
 		require.Equal(t, want, f.policy.For(f.user(t, user)).SeesAll(), user)
@@ -140,10 +140,10 @@ func TestRowFilterIsOfTheRolesThatGiveTheTable(t *testing.T) {
 		"half":   "",
 		"sealed": "false", // a filter gives nothing by itself
 	} {
-		require.Equal(t, want, f.policy.RowFilter(f.user(t, user), "Sales", "Orders"), user)
+		require.Equal(t, want, f.policy.For(f.user(t, user)).RowFilter("Sales", "Orders"), user)
 	}
-	require.Empty(t, f.policy.RowFilter(f.user(t, "eve"), "sales", "other"))
-	require.Equal(t, "false", f.policy.RowFilter(f.user(t, "tom"), "sales", "other"))
+	require.Empty(t, f.policy.For(f.user(t, "eve")).RowFilter("sales", "other"))
+	require.Equal(t, "false", f.policy.For(f.user(t, "tom")).RowFilter("sales", "other"))
 }
 
 func TestUnrestrictedReadsEverything(t *testing.T) {
@@ -153,7 +153,7 @@ func TestUnrestrictedReadsEverything(t *testing.T) {
 		"root": true, "rita": true, "wim": true, "wide": true, "half": true,
 		"none": false, "eve": false, "both": false, "boss": false, "tom": false, "sealed": false, "cram": false,
 	} {
-		require.Equal(t, want, f.policy.Unrestricted(f.user(t, user)), user)
+		require.Equal(t, want, f.policy.For(f.user(t, user)).Unrestricted(), user)
 		require.Equal(t, user == "root", f.policy.Admin(f.user(t, user)), user)
 	}
 }
@@ -162,22 +162,21 @@ func TestNilPolicyAllowsAllAndNilIdentityNothing(t *testing.T) {
 	t.Parallel()
 	var off *Policy
 	require.Nil(t, off.For(nil))
-	require.NoError(t, off.Check(nil, Drop, "", ""))
-	require.True(t, off.Visible(nil, "a", "b"))
-	require.Empty(t, off.RowFilter(nil, "a", "b"))
+	require.NoError(t, off.For(nil).Check(Drop, "", ""))
+	require.True(t, off.For(nil).Visible("a", "b"))
+	require.Empty(t, off.For(nil).RowFilter("a", "b"))
 	require.True(t, off.Admin(nil))
-	require.True(t, off.Unrestricted(nil))
-	require.Zero(t, off.Version())
+	require.True(t, off.For(nil).Unrestricted())
 	require.ErrorIs(t, off.Apply(nil, Grant{}), lake.ErrState)
 	require.Empty(t, off.For(nil).Key())
 	require.Equal(t, "anonymous", off.For(nil).User())
 
 	on := setup(t, people).policy
-	require.ErrorIs(t, on.Check(nil, Select, "sales", "orders"), lake.ErrForbidden)
-	require.False(t, on.Visible(nil, "sales", "orders"))
-	require.Equal(t, "false", on.RowFilter(nil, "sales", "orders"))
+	require.ErrorIs(t, on.For(nil).Check(Select, "sales", "orders"), lake.ErrForbidden)
+	require.False(t, on.For(nil).Visible("sales", "orders"))
+	require.Equal(t, "false", on.For(nil).RowFilter("sales", "orders"))
 	require.False(t, on.Admin(nil))
-	require.False(t, on.Unrestricted(nil))
+	require.False(t, on.For(nil).Unrestricted())
 	require.ErrorIs(t, on.Apply(nil, Grant{}), lake.ErrForbidden)
 	require.NotEmpty(t, on.For(nil).Key())
 }
@@ -200,9 +199,9 @@ func TestKeyTellsCallersAndVersionsApart(t *testing.T) {
 		seen[key] = id.Name()
 	}
 	require.Contains(t, seen, f.policy.For(f.user(t, "eve")).Key())
-	version := f.policy.Version()
+	version := f.policy.store.rules().version
 	f.write(t, people+"[users.more]\n")
-	require.Greater(t, f.policy.Version(), version)
+	require.Greater(t, f.policy.store.rules().version, version)
 	require.NotContains(t, seen, f.policy.For(f.user(t, "eve")).Key())
 }
 
@@ -215,7 +214,7 @@ func TestUserOfAnotherServerMayNothing(t *testing.T) {
 		{User: "admin", Method: MethodCertificate},
 	} {
 		require.False(t, f.policy.Admin(id), "roles of an identity count for tokens only")
-		require.ErrorIs(t, f.policy.Check(id, Select, "sales", "orders"), lake.ErrForbidden)
+		require.ErrorIs(t, f.policy.For(id).Check(Select, "sales", "orders"), lake.ErrForbidden)
 	}
 }
 
@@ -223,38 +222,38 @@ func TestChangedFileTakesEffectAtTheNextCall(t *testing.T) {
 	t.Parallel()
 	f := setup(t, people)
 	tom := f.user(t, "tom")
-	require.NoError(t, f.policy.Check(tom, Insert, "sales", "orders"))
+	require.NoError(t, f.policy.For(tom).Check(Insert, "sales", "orders"))
 	f.write(t, strings.Replace(people, `"Select", "insert"`, `"select"`, 1))
-	require.ErrorIs(t, f.policy.Check(tom, Insert, "sales", "orders"), lake.ErrForbidden)
-	require.NoError(t, f.policy.Check(tom, Select, "sales", "orders"))
+	require.ErrorIs(t, f.policy.For(tom).Check(Insert, "sales", "orders"), lake.ErrForbidden)
+	require.NoError(t, f.policy.For(tom).Check(Select, "sales", "orders"))
 	f.write(t, "[users.root]\nroles = [\"admin\"]\n")
-	require.ErrorIs(t, f.policy.Check(tom, Select, "sales", "orders"), lake.ErrForbidden)
+	require.ErrorIs(t, f.policy.For(tom).Check(Select, "sales", "orders"), lake.ErrForbidden)
 }
 
 func TestBrokenFileKeepsTheRulesAndIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, people)
-	version := f.policy.Version()
+	version := f.policy.store.rules().version
 	f.write(t, "[users.root]\nroles = [\"admins\"]\n")
 	for range 3 {
-		require.NoError(t, f.policy.Check(f.user(t, "tom"), Select, "sales", "orders"))
+		require.NoError(t, f.policy.For(f.user(t, "tom")).Check(Select, "sales", "orders"))
 		f.clock.advance(checkInterval)
 	}
 	require.Equal(t, 1, strings.Count(f.log.String(), "has faults"), f.log.String())
 	require.Contains(t, f.log.String(), `admins`)
-	require.Equal(t, version, f.policy.Version())
+	require.Equal(t, version, f.policy.store.rules().version)
 	f.write(t, people+"[users.more]\n")
-	require.Greater(t, f.policy.Version(), version)
+	require.Greater(t, f.policy.store.rules().version, version)
 }
 
 func TestFileIsLookedAtOnceASecond(t *testing.T) {
 	t.Parallel()
 	f := setup(t, people)
-	f.policy.Version()
+	f.policy.store.rules()
 	require.NoError(t, replaceFile(f.path, []byte(people+"[users.more]\n")))
-	version := f.policy.Version()
+	version := f.policy.store.rules().version
 	f.clock.advance(checkInterval - 1)
-	require.Equal(t, version, f.policy.Version())
+	require.Equal(t, version, f.policy.store.rules().version)
 	f.clock.advance(1)
-	require.Greater(t, f.policy.Version(), version)
+	require.Greater(t, f.policy.store.rules().version, version)
 }

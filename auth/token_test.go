@@ -226,7 +226,7 @@ func TestTokenOfAFileUserHasRolesOfBoth(t *testing.T) {
 	id, err = x.auth.Bearer(t.Context(), sign(t, jose.HS256, []byte(hmacKey), "", x.claims(map[string]any{"sub": "alice"})))
 	require.NoError(t, err)
 	require.False(t, x.policy.Admin(id))
-	require.NoError(t, x.policy.Check(id, Select, "s", "t"), "reader, by the file")
+	require.NoError(t, x.policy.For(id).Check(Select, "s", "t"), "reader, by the file")
 }
 
 func TestIdentityOfATokenExpiresWithIt(t *testing.T) {
