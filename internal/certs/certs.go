@@ -55,11 +55,11 @@ type Request struct {
 
 // Files are the paths of what there is now.
 type Files struct {
-	Authority              string
-	ServerCert, ServerKey  string
-	ClientCert, ClientKey  string // empty without a client
-	Hosts                  []string
-	MadeAuthority, MadeOne bool // what was made and not found
+	Authority             string
+	ServerCert, ServerKey string
+	ClientCert, ClientKey string   // empty without a client
+	Hosts                 []string // of the server's certificate; nil if it was kept
+	MadeAuthority         bool     // it was not there before
 }
 
 // clientName is a user whose name can be part of a file's name.
@@ -92,7 +92,7 @@ func Make(req Request, c clock.Clock) (Files, error) {
 	}
 	files.MadeAuthority = made
 	if server {
-		files.Hosts, files.MadeOne = allHosts(req.Hosts), true
+		files.Hosts = allHosts(req.Hosts)
 		if err := authority.issue(serverTemplate(files.Hosts), files.ServerCert, files.ServerKey, c.Now()); err != nil {
 			return Files{}, err
 		}
@@ -100,7 +100,6 @@ func Make(req Request, c clock.Clock) (Files, error) {
 	if req.Client == "" {
 		return files, nil
 	}
-	files.MadeOne = true
 	return files, authority.issue(clientTemplate(req.Client), files.ClientCert, files.ClientKey, c.Now())
 }
 
