@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -32,8 +31,6 @@ type selectPlan struct {
 	// defaultSchema is where the engine resolves the names that are left to it, and
 	// ownSchema those of the client's own text.
 	defaultSchema, ownSchema string
-	// time is what now() is.
-	time time.Time
 	// overlaid is set if the query reads what the snapshot alone does not tell.
 	overlaid bool
 	// shown is what the engine shows instead of the latest schemas to the client's
@@ -55,8 +52,10 @@ type selectPlan struct {
 // selectPlan plans one query without parameters, or finds its plan.
 func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
 	key := planKey{sql: sql, schema: v.scope.schema(""), snapshot: v.snapshot, over: v.over, temp: v.temp, access: v.access.Key()}
-	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (*selectPlan, error) {
-		return s.newSelectPlan(ctx, sql, v)
+	var own *selectPlan // nil if another call made the plan
+	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (_ *selectPlan, err error) {
+		own, err = s.newSelectPlan(ctx, sql, v)
+		return own, err
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +70,7 @@ func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectP
 	}
 	if stale || len(p.virtual) > 0 || p.analysis.TimeDependent() {
 		s.plans.Remove(key)
-		if stale || !p.time.Equal(v.now) { // another call's, which was waited for
+		if stale || p != own { // what another call sees and when, such as its session's settings
 			return s.newSelectPlan(ctx, sql, v)
 		}
 	}
@@ -125,7 +124,7 @@ func (s *Service) newSelectPlan(ctx context.Context, sql string, v *view) (*sele
 		return nil, err
 	}
 	p := &selectPlan{
-		defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), time: v.now, shown: shown, analysis: analysis, virtual: map[int]*rowset{},
+		defaultSchema: v.engineSchema(nil), ownSchema: v.scope.schema(""), shown: shown, analysis: analysis, virtual: map[int]*rowset{},
 		schemaVersion: v.state.SchemaVersion,
 		explain:       analysis.Statement.Kind == sqltext.KindExplain, analyze: analysis.Statement.Analyze,
 	}
