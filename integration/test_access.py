@@ -252,6 +252,18 @@ def test_grants_survive_a_restart(guarded):
         assert run(tom, "FROM sales.other") == [(7,)]
 
 
+def test_a_login_from_before_a_restart_is_refused_and_the_next_works(guarded):
+    with guarded.connect("eve") as eve:
+        assert run(eve, "SELECT 1") == [(1,)]
+        guarded.server.kill()
+        guarded.server.listen = guarded.server.uri.split("//")[1]
+        guarded.server.start()
+        with harness.raises("unauthenticated", "connect again"):
+            run(eve, "SELECT 1")
+    with guarded.connect("eve") as eve:
+        assert run(eve, "SELECT 1") == [(1,)]
+
+
 @pytest.fixture(scope="module")
 def java(guarded, tmp_path_factory):
     """What each step of jdbc/Access.java saw: a value, or the text of an error."""

@@ -457,7 +457,7 @@ def test_metrics_count_sessions_and_statements(tmp_path):
         server.close()
 
 
-def test_tokens_and_tickets_survive_a_restart(tmp_path):
+def test_the_key_of_tickets_and_tokens_survives_a_restart_and_is_secret(tmp_path):
     server = harness.Server(tmp_path / "lake").start()
     try:
         key = tmp_path / "lake" / "flightlake.key"
