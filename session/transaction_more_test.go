@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/stretchr/testify/require"
@@ -196,36 +195,4 @@ func TestTransactionOfASessionThatHasEnded(t *testing.T) {
 	_, err := b.Begin(t.Context(), c.caller)
 	require.ErrorIs(t, err, lake.ErrUnauthenticated)
 	c.fails(lake.KindUnauthenticated, "ended", "BEGIN")
-}
-
-func TestATransactionThatOnlyReadKeepsItsSnapshotHoweverLongItIsIdle(t *testing.T) {
-	t.Parallel()
-	clock := &manualClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	b := setupClock(t, clock)
-	b.exec(t, "CREATE TABLE t (i INT)")
-	b.exec(t, "INSERT INTO t VALUES (1)")
-	protocol, sql, saved, temporary := b.begin(t), b.connect(t), b.connect(t), b.connect(t)
-	sql.do("BEGIN")
-	saved.do("BEGIN", "SAVEPOINT a", "INSERT INTO t VALUES (2)", "ROLLBACK TO a")
-	temporary.do("BEGIN", "CREATE TEMP TABLE mine (i INT)")
-	for _, c := range []*client{protocol, sql, saved} {
-		require.Equal(t, []string{"1"}, c.read("FROM t"))
-	}
-	b.exec(t, "INSERT INTO t VALUES (3)")
-	clock.advance(7 * time.Hour)
-	b.Sweep(t.Context())
-	temporary.fails(lake.KindState, "idle for 10m0s", "INSERT INTO t VALUES (2)")
-	for _, c := range []*client{protocol, sql, saved} {
-		require.Equal(t, []string{"1"}, c.read("FROM t"), "the snapshot of the first statement")
-		c.fails(lake.KindInvalid, "INT", "INSERT INTO t VALUES ('x')")
-	}
-	clock.advance(11 * time.Minute)
-	sql.do("INSERT INTO t VALUES (4)")
-	clock.advance(11 * time.Minute)
-	sql.fails(lake.KindState, "idle for 10m0s", "INSERT INTO t VALUES (5)")
-	require.Equal(t, []string{"1"}, protocol.read("FROM t"))
-	protocol.commit()
-	saved.do("COMMIT")
-	require.Equal(t, []string{"1", "3"}, b.rows(t, "FROM t ORDER BY i"))
-	b.clean(t)
 }
