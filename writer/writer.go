@@ -62,7 +62,7 @@ type Writer struct {
 	bucket      objstore.Bucket
 	stage       StageFunc
 	newID       func() (uuid.UUID, error)
-	parallelism int
+	parallelism int // columns that are encoded at once: the number of processors
 	limits      Limits
 	createdBy   string
 }
@@ -74,10 +74,6 @@ type Option func(*Writer)
 func WithIDs(newID func() (uuid.UUID, error)) Option {
 	return func(w *Writer) { w.newID = newID }
 }
-
-// WithParallelism sets how many columns are encoded at once; the default is
-// the number of processors.
-func WithParallelism(n int) Option { return func(w *Writer) { w.parallelism = max(1, n) } }
 
 // WithLimits sets the limits of memory; zero fields keep their defaults.
 func WithLimits(l Limits) Option {
