@@ -74,6 +74,11 @@ type authorization struct {
 	headers map[string]string
 }
 
+var (
+	_ flight.CustomClientMiddleware  = (*authorization)(nil)
+	_ flight.ClientHeadersMiddleware = (*authorization)(nil)
+)
+
 // StartCall implements flight.CustomClientMiddleware.
 func (a *authorization) StartCall(ctx context.Context) context.Context {
 	a.mu.Lock()
@@ -87,6 +92,16 @@ func (a *authorization) StartCall(ctx context.Context) context.Context {
 		pairs = append(pairs, "authorization", value)
 	}
 	return metadata.AppendToOutgoingContext(ctx, pairs...)
+}
+
+// HeadersReceived implements flight.ClientHeadersMiddleware: a server may send the
+// next token before the present one expires.
+func (a *authorization) HeadersReceived(_ context.Context, md metadata.MD) {
+	for _, value := range md.Get("authorization") {
+		if strings.HasPrefix(value, "Bearer ") {
+			a.set(value)
+		}
+	}
 }
 
 func (a *authorization) set(value string) {
