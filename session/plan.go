@@ -23,7 +23,8 @@ type planKey struct {
 	schema     string
 	snapshot   lake.SnapshotID
 	over, temp *overlay
-	access     string // Key of what the caller may do
+	session    *Session // whose temporary tables temp are; nil if there are none
+	access     string   // Key of what the caller may do
 }
 
 // selectPlan is a query that is ready to run, as often as asked.
@@ -52,6 +53,9 @@ type selectPlan struct {
 // selectPlan plans one query without parameters, or finds its plan.
 func (s *Service) selectPlan(ctx context.Context, sql string, v *view) (*selectPlan, error) {
 	key := planKey{sql: sql, schema: v.scope.schema(""), snapshot: v.snapshot, over: v.over, temp: v.temp, access: v.access.Key()}
+	if v.temp != nil {
+		key.session = v.caller.Session
+	}
 	var own *selectPlan // nil if another call made the plan
 	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (_ *selectPlan, err error) {
 		own, err = s.newSelectPlan(ctx, sql, v)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/scanner"
 )
 
 // shortIDBytes is how much of the hash of a session's id tells sessions apart in
@@ -251,7 +252,10 @@ func (s *Service) closeSession(ctx context.Context, x *Session, reason string) {
 	}
 	s.statements.KillSession(string(x.id), reason)
 	s.endSession(ctx, x)
-	x.dropTemporary()
+	if folder := x.dropTemporary(); folder != "" {
+		s.plans.RemoveFunc(func(k planKey) bool { return k.session == x })
+		s.footers.RemoveFunc(func(k scanner.FooterKey) bool { return strings.HasPrefix(k.Path, folder) })
+	}
 }
 
 // sweepSessions ends the sessions that were not used for too long.

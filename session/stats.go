@@ -11,6 +11,7 @@ type Stats struct {
 	States  cache.Stats       // schemas
 	Objects cache.Stats       // ends of files: Parquet footers
 	Footers cache.Stats       // Parquet footers, decoded
+	Plans   cache.Stats       // planned queries
 
 	Workload workload.Stats // statements
 	Sessions int64          // that are open
@@ -20,6 +21,7 @@ type Stats struct {
 func (s *Service) Stats() Stats {
 	return Stats{
 		Tables: s.tables.Stats(), States: s.states.Stats(), Objects: s.objects.Stats(), Footers: s.footers.Stats(),
+		Plans:    s.plans.Stats(),
 		Workload: s.statements.Stats(), Sessions: int64(s.sessions.count()),
 	}
 }

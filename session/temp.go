@@ -167,12 +167,15 @@ func (x *Session) deleteTemporary(keys []string) {
 	}
 }
 
-// dropTemporary forgets the temporary tables of a session that has ended.
-func (x *Session) dropTemporary() {
+// dropTemporary forgets the temporary tables of a session that has ended. It
+// returns the folder that their files were in, empty if there were none.
+func (x *Session) dropTemporary() (folder string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.service.temporaryFiles.remove(x.tables.folder)
+	folder = x.tables.folder
+	x.service.temporaryFiles.remove(folder)
 	x.tables = temporaryTables{holders: x.tables.holders}
+	return folder
 }
 
 // holdTemporary keeps the files of all temporary tables, because a transaction

@@ -321,6 +321,22 @@ func TestIdleSessionsFreeTheirTemporaryTables(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestCachesForgetTheTemporaryTablesOfASessionThatEnded(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, clock.System{}, session.Options{})
+	var during, after []int64 // entries of caches, by session
+	for range 5 {
+		c := b.connect(t)
+		c.do("CREATE TEMP TABLE scratch AS SELECT 42 AS n")
+		require.Equal(t, []string{"42"}, c.read("FROM scratch"))
+		during = append(during, b.Stats().Plans.Entries+b.Stats().Footers.Entries)
+		b.CloseSession(t.Context(), c.caller.Session.ID())
+		after = append(after, b.Stats().Plans.Entries+b.Stats().Footers.Entries)
+	}
+	require.Greater(t, during[4], after[4])
+	require.Equal(t, after[0], after[4])
+}
+
 func TestNamingSchemaTempOpensASession(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

@@ -43,6 +43,7 @@ func registerCacheMetrics(registry *prometheus.Registry, service *session.Servic
 		"schemas": func() cache.Stats { return service.Stats().States },
 		"objects": func() cache.Stats { return service.Stats().Objects },
 		"footers": func() cache.Stats { return service.Stats().Footers },
+		"plans":   func() cache.Stats { return service.Stats().Plans },
 	}
 	for name, statsFunc := range caches {
 		labels := prometheus.Labels{"cache": name}
