@@ -277,7 +277,7 @@ func castSQL(all, given []lake.Column, query string) string {
 func (s *Service) bindPlan(ctx context.Context, p *selectPlan) (string, func()) {
 	sources := &registered{executor: s.Executor}
 	sql := p.analysis.RewriteQuery(func(i int, _ planner.TableRef) string {
-		source := s.source(p, i)
+		source := s.source(ctx, p, i)
 		if source == nil {
 			return ""
 		}

@@ -156,7 +156,7 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 	var byDuckDB []int // references whose files DuckDB reads by itself
 	var fileErr error
 	sql := rewrite(func(i int, tr planner.TableRef) string {
-		source := s.source(p, i)
+		source := s.source(ctx, p, i)
 		if source == nil {
 			return ""
 		}
@@ -183,8 +183,9 @@ func (s *Service) startEngine(ctx context.Context, p *selectPlan, rewrite func(f
 	return &blamingReader{RecordReader: onRelease(reader, sources.release), blameFunc: blame}, nil
 }
 
-// source returns what reads reference i; nil if the engine knows it by itself.
-func (s *Service) source(p *selectPlan, i int) engine.TableSource {
+// source returns what reads reference i for the call of ctx; nil if the engine
+// knows it by itself.
+func (s *Service) source(ctx context.Context, p *selectPlan, i int) engine.TableSource {
 	if set := p.virtual[i]; set != nil {
 		return rowsetSource{set: set, mem: s.mem}
 	}
@@ -199,7 +200,7 @@ func (s *Service) source(p *selectPlan, i int) engine.TableSource {
 	for j := range read.Table.Columns {
 		scan.Projection[j] = read.Table.Columns[j].ID
 	}
-	return &scanSource{scanner: s.scanner, mem: s.mem, catalog: s.Catalog, scan: scan, columns: read.Table.Columns, rows: read.Rows()}
+	return &scanSource{scanner: s.scannerOf(ctx), mem: s.mem, catalog: s.Catalog, scan: scan, columns: read.Table.Columns, rows: read.Rows()}
 }
 
 // readParquetShareMin is the share of a file's rows, in percent, that must be

@@ -197,6 +197,19 @@ func TestWhatAScanHoldsAndHasDoneIsShown(t *testing.T) {
 	require.Zero(t, b.Stats().Workload.MemoryBytes)
 }
 
+func TestWhatTheEngineIsGivenToReadIsCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t (i BIGINT, s VARCHAR) WITH (row_group_rows = 20000)")
+	b.exec(t, "INSERT INTO t SELECT i, 'value ' || i FROM range(400000) r(i)")
+	who := b.connect(t)
+	rows := who.start(t, "one", "SELECT i + 1, s || repeat('x', 20) FROM t")
+	require.True(t, rows.Reader.Next())
+	require.Equal(t, []string{"true"}, b.rows(t, "SELECT memory_bytes > 0 FROM lake.statements() WHERE id = 'one'"))
+	rows.Reader.Release()
+	require.Zero(t, b.Stats().Workload.MemoryBytes)
+}
+
 func TestAStatementThatHoldsTooMuchMemoryEnds(t *testing.T) {
 	t.Parallel()
 	b := setupLimited(t, clock.System{}, session.Options{Workload: workload.Options{MemoryBytesMax: 200 << 10}})
