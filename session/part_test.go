@@ -121,3 +121,19 @@ func TestSizesAreToldOnlyWhereTheyAreExact(t *testing.T) {
 		}
 	}
 }
+
+func TestAStatementThatIsPreparedAndRunIsPlannedOnce(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, clock.System{}, session.Options{})
+	b.exec(t, "CREATE TABLE t AS SELECT range AS n FROM range(10)")
+	st := session.Statement{SQL: "SELECT n FROM t WHERE n < 3 ORDER BY n"}
+	before := b.Stats().Plans.Misses
+	for range 2 {
+		_, err := b.Describe(t.Context(), st)
+		require.NoError(t, err)
+		q, err := b.Plan(t.Context(), st)
+		require.NoError(t, err)
+		require.Equal(t, []int64{0, 1, 2}, b.read(t, q))
+	}
+	require.EqualValues(t, 1, b.Stats().Plans.Misses-before)
+}
