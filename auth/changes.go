@@ -5,19 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/flightlake/flightlake/internal/durable"
 	"github.com/flightlake/flightlake/lake"
 )
 
 // grantsSuffix is appended to the auth file's path for the file of what GRANT
 // and REVOKE changed.
 const grantsSuffix = ".grants"
+
+// grantsMode keeps who may do what from other users of the machine.
+const grantsMode = 0o600
 
 // grantsVersion is the version of that file's format.
 const grantsVersion = 1
@@ -262,7 +264,7 @@ func (c *changes) write(path string) error {
 	if err != nil {
 		return lake.Wrap(lake.KindInternal, "write grants", err)
 	}
-	return lake.Wrap(lake.KindUnavailable, "write grants", replaceFile(path, append([]byte(grantsHeader), text...)))
+	return lake.Wrap(lake.KindUnavailable, "write grants", durable.Replace(path, append([]byte(grantsHeader), text...), grantsMode))
 }
 
 func entries(m map[place]privileges) []changeEntry {
@@ -296,34 +298,4 @@ func members(m map[membership]bool) []memberEntry {
 		return slices.Compare([]string{a.User, a.Role, a.In}, []string{b.User, b.Role, b.In})
 	})
 	return list
-}
-
-// replaceFile writes a file beside path, syncs it, renames it to path and syncs the folder.
-func replaceFile(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

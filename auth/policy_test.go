@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/flightlake/flightlake/internal/durable"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -250,7 +251,7 @@ func TestFileIsLookedAtOnceASecond(t *testing.T) {
 	t.Parallel()
 	f := setup(t, people)
 	f.policy.store.rules()
-	require.NoError(t, replaceFile(f.path, []byte(people+"[users.more]\n")))
+	require.NoError(t, durable.Replace(f.path, []byte(people+"[users.more]\n"), 0o600))
 	version := f.policy.store.rules().version
 	f.clock.advance(checkInterval - 1)
 	require.Equal(t, version, f.policy.store.rules().version)

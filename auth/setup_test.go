@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/argon2"
+
+	"github.com/flightlake/flightlake/internal/durable"
 )
 
 // testClock is a clock that tests move.
@@ -70,7 +72,7 @@ func (f *fixture) load(t *testing.T) {
 // write replaces the auth file, as an operator does, and lets the time pass until it is looked at.
 func (f *fixture) write(t *testing.T, text string) {
 	t.Helper()
-	require.NoError(t, replaceFile(f.path, []byte(text)))
+	require.NoError(t, durable.Replace(f.path, []byte(text), 0o600))
 	f.clock.advance(checkInterval)
 }
 

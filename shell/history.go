@@ -9,10 +9,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/flightlake/flightlake/internal/durable"
 )
 
 // historyMax is how many statements are kept.
 const historyMax = 10_000
+
+// historyMode keeps what was typed from other users of the machine.
+const historyMode = 0o600
 
 // History keeps the statements that were typed in a file that only its user can
 // read: one JSON string per line. It is not safe for concurrent use; several
@@ -68,20 +73,12 @@ func (h *History) add(text string) {
 
 // rewrite replaces the file by what is kept.
 func (h *History) rewrite() error {
-	f, err := os.CreateTemp(filepath.Dir(h.path), ".history-*") // made with 0600
-	if err != nil {
+	var text []byte
+	for _, line := range h.lines {
+		text = append(text, historyLine(line)...)
+	}
+	if err := durable.Replace(h.path, text, historyMode); err != nil {
 		return fmt.Errorf("history: %w", err)
-	}
-	w := bufio.NewWriter(f)
-	for _, text := range h.lines {
-		_, _ = w.Write(historyLine(text))
-	}
-	err = errors.Join(w.Flush(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), h.path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("history: %w", err), os.Remove(f.Name()))
 	}
 	return nil
 }
@@ -102,7 +99,7 @@ func (h *History) Write(text string) (int, error) {
 	if h.path == "" {
 		return len(h.lines), nil
 	}
-	f, err := os.OpenFile(h.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(h.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, historyMode)
 	if err != nil {
 		return len(h.lines), fmt.Errorf("history: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/flightlake/flightlake/catalog/sqlcatalog"
 	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/internal/durable"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -104,8 +105,9 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 		}
 	}
 	if o.Path != "" {
-		if err := syncFolder(filepath.Dir(o.Path)); err != nil {
-			return nil, errors.Join(err, c.Catalog.Close())
+		folder := filepath.Dir(o.Path)
+		if err := durable.SyncFolder(folder); err != nil {
+			return nil, errors.Join(lake.Wrap(lake.KindUnavailable, "sync folder "+folder, err), c.Catalog.Close())
 		}
 	}
 	return c, nil

@@ -145,15 +145,3 @@ func commandOf(pid int) string {
 	}
 	return " (" + strings.TrimSpace(string(name)) + ")"
 }
-
-// syncFolder makes the names of a folder's new files durable.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return lake.Errorf(lake.KindUnavailable, "sync folder %s: %w", path, err)
-	}
-	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
-		return lake.Errorf(lake.KindUnavailable, "sync folder %s: %w", path, err)
-	}
-	return nil
-}

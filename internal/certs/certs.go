@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/internal/durable"
 )
 
 // AuthorityFile is the name of the authority's certificate, which clients trust.
@@ -293,29 +294,12 @@ func write(certPath, keyPath string, key *ecdsa.PrivateKey, chain ...[]byte) err
 	if err != nil {
 		return err
 	}
-	if err := writeFile(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), keyMode); err != nil {
+	if err := durable.Replace(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), keyMode); err != nil {
 		return err
 	}
 	var text []byte
 	for _, der := range chain {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
-	return writeFile(certPath, text, certMode)
-}
-
-// writeFile replaces a file as a whole. It never writes a key into a file that
-// others may read already.
-func writeFile(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // made with 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(mode), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return durable.Replace(certPath, text, certMode)
 }

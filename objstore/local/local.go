@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/flightlake/flightlake/internal/durable"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 )
@@ -67,7 +68,7 @@ func New(root string) (*Bucket, error) {
 	return &Bucket{
 		root:    absolute,
 		pending: map[string]struct{}{},
-		folders: folders{root: absolute, syncFunc: syncFolder, durable: map[string]struct{}{}},
+		folders: folders{root: absolute, syncFunc: durable.SyncFolder, durable: map[string]struct{}{}},
 	}, nil
 }
 
@@ -91,7 +92,7 @@ func makeRoot(root string) error {
 	if err := os.Mkdir(root, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(filepath.Dir(root))
+	return durable.SyncFolder(filepath.Dir(root))
 }
 
 // probe creates and removes a file. Permission bits alone do not tell whether
@@ -213,7 +214,7 @@ func check(ctx context.Context, key string) error {
 // folders syncs the folders that lead to new files.
 type folders struct {
 	root     string
-	syncFunc func(folder string) error // syncFolder but in tests
+	syncFunc func(folder string) error // durable.SyncFolder but in tests
 
 	mu sync.Mutex
 	// durable holds the folders whose own entry, and those of their parents,
