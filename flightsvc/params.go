@@ -72,28 +72,8 @@ func concatBatches(schema *arrow.Schema, batches []arrow.RecordBatch, mem memory
 		batches[0].Retain()
 		return batches[0], nil
 	}
-	var rows int64
-	for _, b := range batches {
-		rows += b.NumRows()
-	}
-	columns := make([]arrow.Array, 0, schema.NumFields())
-	defer func() {
-		for _, c := range columns {
-			c.Release()
-		}
-	}()
-	for i := range schema.NumFields() {
-		parts := make([]arrow.Array, len(batches))
-		for j, b := range batches {
-			parts[j] = b.Column(i)
-		}
-		c, err := array.Concatenate(parts, mem)
-		if err != nil {
-			return nil, lake.Wrap(lake.KindInvalid, "join parameter rows", err)
-		}
-		columns = append(columns, c)
-	}
-	return array.NewRecordBatch(schema, columns, rows), nil
+	rec, err := lake.ConcatBatches(schema, batches, mem)
+	return rec, lake.Wrap(lake.KindInvalid, "join parameter rows", err)
 }
 
 // encodeParams returns rec as an IPC stream, nil for nil.

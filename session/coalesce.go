@@ -92,8 +92,13 @@ func (r *coalescedReader) Next() bool {
 		r.current, small = small[0], nil
 		return true
 	}
-	r.current, r.err = concatenate(small, rows, r.mem)
-	return r.err == nil
+	batch, err := lake.ConcatBatches(small[0].Schema(), small, r.mem)
+	if err != nil {
+		r.err = lake.Wrap(lake.KindInternal, "put batches together", err)
+		return false
+	}
+	r.current = batch
+	return true
 }
 
 // fetch reads one batch ahead and reports whether there is one.
@@ -103,29 +108,6 @@ func (r *coalescedReader) fetch() bool {
 		r.next.Retain()
 	}
 	return r.next != nil
-}
-
-// concatenate returns the rows of batches, which have the same schema, in one.
-func concatenate(batches []arrow.RecordBatch, rows int64, mem memory.Allocator) (arrow.RecordBatch, error) {
-	schema := batches[0].Schema()
-	columns := make([]arrow.Array, 0, schema.NumFields())
-	defer func() {
-		for _, c := range columns {
-			c.Release()
-		}
-	}()
-	parts := make([]arrow.Array, len(batches))
-	for i := range schema.NumFields() {
-		for j, b := range batches {
-			parts[j] = b.Column(i)
-		}
-		column, err := array.Concatenate(parts, mem)
-		if err != nil {
-			return nil, lake.Wrap(lake.KindInternal, "put batches together", err)
-		}
-		columns = append(columns, column)
-	}
-	return array.NewRecordBatch(schema, columns, rows), nil
 }
 
 // batchBytes returns the size of the buffers that a batch refers to, of which a
