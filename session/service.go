@@ -103,6 +103,18 @@ const (
 	cacheShareFooters     = 15
 )
 
+func (o Options) withDefaults() Options {
+	o.CacheBytes = cmp.Or(o.CacheBytes, cacheBytesDefault)
+	o.ReadAheadBytes = cmp.Or(o.ReadAheadBytes, readAheadBytesDefault)
+	o.EndpointsMax = cmp.Or(o.EndpointsMax, min(runtime.GOMAXPROCS(0), endpointsMaxDefault))
+	o.EndpointBytesMin = cmp.Or(o.EndpointBytesMin, endpointBytesDefault)
+	o.TransactionIdleTimeout = cmp.Or(o.TransactionIdleTimeout, transactionIdleTimeoutDefault)
+	o.SessionsMax = cmp.Or(o.SessionsMax, sessionsMaxDefault)
+	o.TemporaryBytesMax = cmp.Or(o.TemporaryBytesMax, temporaryBytesDefault)
+	o.SessionIdleTimeout = cmp.Or(o.SessionIdleTimeout, sessionIdleDefault)
+	return o
+}
+
 // Service runs statements and appends. It is safe for concurrent use.
 type Service struct {
 	Components
@@ -136,21 +148,7 @@ type Service struct {
 
 // New returns a Service over the components, which stay the caller's to close.
 func New(c Components, o Options) (*Service, error) {
-	if o.CacheBytes == 0 {
-		o.CacheBytes = cacheBytesDefault
-	}
-	if o.ReadAheadBytes == 0 {
-		o.ReadAheadBytes = readAheadBytesDefault
-	}
-	if o.SessionsMax == 0 {
-		o.SessionsMax = sessionsMaxDefault
-	}
-	if o.TemporaryBytesMax == 0 {
-		o.TemporaryBytesMax = temporaryBytesDefault
-	}
-	if o.SessionIdleTimeout == 0 {
-		o.SessionIdleTimeout = sessionIdleDefault
-	}
+	o = o.withDefaults()
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
@@ -170,13 +168,13 @@ func New(c Components, o Options) (*Service, error) {
 
 		transactions: newTransactions(),
 		views:        newKeptViews(viewLifetime),
-		idleTimeout:  cmp.Or(o.TransactionIdleTimeout, transactionIdleTimeoutDefault),
+		idleTimeout:  o.TransactionIdleTimeout,
 
 		sessions:         newSessions(o),
 		statements:       workload.New(c.Clock, o.Workload),
 		statementTimeout: o.StatementTimeout,
-		endpointsMax:     cmp.Or(o.EndpointsMax, min(runtime.GOMAXPROCS(0), endpointsMaxDefault)),
-		endpointBytesMin: cmp.Or(o.EndpointBytesMin, endpointBytesDefault),
+		endpointsMax:     o.EndpointsMax,
+		endpointBytesMin: o.EndpointBytesMin,
 
 		temporaryFiles:    newTemporaryFiles(),
 		temporaryBytesMax: o.TemporaryBytesMax,

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -40,21 +41,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.RunningMax == 0 {
-		o.RunningMax = runningMaxDefault
-	}
-	if o.QueuedMax == 0 {
-		o.QueuedMax = queuedMaxDefault
-	}
-	if o.QueueTimeout == 0 {
-		o.QueueTimeout = queueTimeoutDefault
-	}
-	if o.MemoryBytesMax == 0 {
-		o.MemoryBytesMax = memoryBytesDefault
-	}
-	if o.MemoryTotalMax == 0 {
-		o.MemoryTotalMax = memoryTotalDefault
-	}
+	o.RunningMax = cmp.Or(o.RunningMax, runningMaxDefault)
+	o.QueuedMax = cmp.Or(o.QueuedMax, queuedMaxDefault)
+	o.QueueTimeout = cmp.Or(o.QueueTimeout, queueTimeoutDefault)
+	o.MemoryBytesMax = cmp.Or(o.MemoryBytesMax, memoryBytesDefault)
+	o.MemoryTotalMax = cmp.Or(o.MemoryTotalMax, memoryTotalDefault)
 	return o
 }
 
