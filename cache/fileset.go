@@ -122,12 +122,12 @@ func (l *tableLedger) surplus(table lake.TableID) (tableKey, bool) {
 }
 
 // cost implements ledger: the bytes of a version that shares nothing.
-func (l *tableLedger) cost(_ tableKey, v *TableVersion) int64 {
+func (l *tableLedger) cost(_ tableKey, v *version) int64 {
 	return versionBytes(v) + v.set.bytes
 }
 
 // charge implements ledger.
-func (l *tableLedger) charge(key tableKey, v *TableVersion) int64 {
+func (l *tableLedger) charge(key tableKey, v *version) int64 {
 	versions := l.cached[key.table]
 	i, _ := slices.BinarySearchFunc(versions, key.snapshot, compareVersion)
 	l.uses++
@@ -147,7 +147,7 @@ func (l *tableLedger) charge(key tableKey, v *TableVersion) int64 {
 }
 
 // refund implements ledger.
-func (l *tableLedger) refund(key tableKey, v *TableVersion) int64 {
+func (l *tableLedger) refund(key tableKey, v *version) int64 {
 	versions := l.cached[key.table]
 	if i, ok := slices.BinarySearchFunc(versions, key.snapshot, compareVersion); ok {
 		versions = slices.Delete(versions, i, i+1)
@@ -170,7 +170,7 @@ func (l *tableLedger) refund(key tableKey, v *TableVersion) int64 {
 }
 
 // versionBytes returns the bytes of a version without its files.
-func versionBytes(v *TableVersion) int64 {
+func versionBytes(v *version) int64 {
 	n := int64(unsafe.Sizeof(*v))
 	for i := range v.Inlined {
 		n += int64(unsafe.Sizeof(v.Inlined[i])) + int64(len(v.Inlined[i].Name))

@@ -158,7 +158,7 @@ func (m *model) inlinedAt(table lake.TableID, s lake.SnapshotID) []lake.Inlined 
 
 // difference tells how v differs from the version of the naive way; "" if it
 // does not.
-func (m *model) difference(v *cache.TableVersion) string {
+func (m *model) difference(v *lake.TableVersion) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	want := []string{}

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -40,27 +39,10 @@ type TableChanges struct {
 	Partitions []lake.PartitionSpec
 }
 
-// TableVersion is what a table consists of at one snapshot. It is shared:
-// nobody modifies it or what it refers to.
-type TableVersion struct {
-	Table    lake.TableID
-	Snapshot lake.SnapshotID
-	// Files are those live at Snapshot, ascending by ID, with the Deletes that
-	// are live at it.
-	Files      []*lake.DataFile
-	Inlined    []lake.Inlined
-	Partitions []lake.PartitionSpec // ascending by ID; files may name each of them
-
+// version is a cached lake.TableVersion.
+type version struct {
+	lake.TableVersion
 	set *fileSet // whose files are Files
-}
-
-// Partition returns the PartitionSpec with the given id.
-func (v *TableVersion) Partition(id lake.PartitionID) (*lake.PartitionSpec, bool) {
-	i, ok := slices.BinarySearchFunc(v.Partitions, id, comparePartition)
-	if !ok {
-		return nil, false
-	}
-	return &v.Partitions[i], true
 }
 
 // TablesOptions are the settings of Tables.
@@ -87,7 +69,7 @@ type TablesStats struct {
 // of files that keeps their snapshots) calls Forget afterwards.
 type Tables struct {
 	source TableSource
-	cache  *Cache[tableKey, *TableVersion]
+	cache  *Cache[tableKey, *version]
 	ledger *tableLedger
 
 	full, incremental, filesLoaded atomic.Int64
@@ -104,7 +86,7 @@ func NewTables(source TableSource, options TablesOptions) *Tables {
 	return &Tables{
 		source: source,
 		ledger: l,
-		cache:  newCache(budget(options.BytesMax, TablesBytesMaxDefault), ledger[tableKey, *TableVersion](l)),
+		cache:  newCache(budget(options.BytesMax, TablesBytesMaxDefault), ledger[tableKey, *version](l)),
 	}
 }
 
@@ -112,16 +94,16 @@ func NewTables(source TableSource, options TablesOptions) *Tables {
 // version of one that is yet to come would miss what is committed until then.
 //
 // Errors: those of the source; KindCorrupt if it returns files out of order.
-func (t *Tables) Files(ctx context.Context, table lake.TableID, snapshot lake.SnapshotID) (*TableVersion, error) {
+func (t *Tables) Files(ctx context.Context, table lake.TableID, snapshot lake.SnapshotID) (*lake.TableVersion, error) {
 	key := tableKey{table: table, snapshot: snapshot}
-	v, err := t.cache.Get(ctx, key, func(ctx context.Context) (*TableVersion, error) {
+	v, err := t.cache.Get(ctx, key, func(ctx context.Context) (*version, error) {
 		return t.load(ctx, key)
 	})
 	if err != nil {
 		return nil, err
 	}
 	t.used(key)
-	return v, nil
+	return &v.TableVersion, nil
 }
 
 // used records the use of a version and drops what is too many of its table.
@@ -139,7 +121,7 @@ func (t *Tables) used(key tableKey) {
 	}
 }
 
-func (t *Tables) load(ctx context.Context, key tableKey) (*TableVersion, error) {
+func (t *Tables) load(ctx context.Context, key tableKey) (*version, error) {
 	base := t.base(key)
 	changes, err := t.source.Files(ctx, key.table, base.Snapshot, key.snapshot)
 	if err != nil {
@@ -155,19 +137,18 @@ func (t *Tables) load(ctx context.Context, key tableKey) (*TableVersion, error) 
 	if err != nil {
 		return nil, lake.Wrap(lake.KindCorrupt, "load files", err)
 	}
-	return &TableVersion{
+	return &version{set: set, TableVersion: lake.TableVersion{
 		Table:      key.table,
 		Snapshot:   key.snapshot,
 		Files:      set.files,
 		Inlined:    changes.Inlined,
 		Partitions: mergePartitions(base.Partitions, changes.Partitions),
-		set:        set,
-	}, nil
+	}}, nil
 }
 
 // base returns the newest cached version of the table that is older than the
 // snapshot, or an empty one at snapshot 0.
-func (t *Tables) base(key tableKey) *TableVersion {
+func (t *Tables) base(key tableKey) *version {
 	t.cache.mu.Lock()
 	defer t.cache.mu.Unlock()
 	versions := t.ledger.cached[key.table]
@@ -177,7 +158,7 @@ func (t *Tables) base(key tableKey) *TableVersion {
 			return base
 		}
 	}
-	return &TableVersion{set: &fileSet{}}
+	return &version{set: &fileSet{}}
 }
 
 // Forget drops all versions of a table, those that are being loaded included.
@@ -200,7 +181,7 @@ func (t *Tables) Stats() TablesStats {
 func mergePartitions(base, more []lake.PartitionSpec) []lake.PartitionSpec {
 	merged := base
 	for _, spec := range more {
-		i, found := slices.BinarySearchFunc(merged, spec.ID, comparePartition)
+		i, found := slices.BinarySearchFunc(merged, spec.ID, lake.ComparePartition)
 		if found {
 			continue
 		}
@@ -208,8 +189,4 @@ func mergePartitions(base, more []lake.PartitionSpec) []lake.PartitionSpec {
 		merged = slices.Insert(slices.Clip(merged), i, spec)
 	}
 	return merged
-}
-
-func comparePartition(spec lake.PartitionSpec, id lake.PartitionID) int {
-	return cmp.Compare(spec.ID, id)
 }

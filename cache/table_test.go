@@ -34,7 +34,7 @@ func (m *model) append() {
 	m.files = append(m.files, lake.DataFile{ID: lake.FileID(len(m.files) + 1), Table: 1, Begin: m.snapshot})
 }
 
-func version(t testingT, tables *cache.Tables, table lake.TableID, s lake.SnapshotID) *cache.TableVersion {
+func version(t testingT, tables *cache.Tables, table lake.TableID, s lake.SnapshotID) *lake.TableVersion {
 	v, err := tables.Files(t.Context(), table, s)
 	require.NoError(t, err)
 	require.Equal(t, table, v.Table)
@@ -169,7 +169,7 @@ func TestVersionsEqualTheNaiveModel(t *testing.T) {
 		m := newModel()
 		bytesMax := rapid.SampledFrom(budgets).Draw(t, "bytes_max")
 		c := cache.NewTables(m, cache.TablesOptions{BytesMax: bytesMax})
-		var given []*cache.TableVersion
+		var given []*lake.TableVersion
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": func(t *rapid.T) {
 				m.commit(func(label string, n int) int { return rapid.IntRange(0, n-1).Draw(t, label) })

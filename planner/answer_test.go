@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 )
@@ -36,7 +35,7 @@ func numbersFile() lake.DataFile {
 	}
 }
 
-func planNumbers(t *testing.T, p *planner.Planner, sql string, v *cache.TableVersion, names ...string) *planner.Plan {
+func planNumbers(t *testing.T, p *planner.Planner, sql string, v *lake.TableVersion, names ...string) *planner.Plan {
 	t.Helper()
 	a, err := p.Analyze(context.Background(), sql)
 	require.NoError(t, err)
@@ -71,7 +70,7 @@ func answerText(t *testing.T, plan *planner.Plan) string {
 func TestAnswerFromTheCatalog(t *testing.T) {
 	t.Parallel()
 	p := newPlanner(t)
-	change := func(fn func(*lake.DataFile)) *cache.TableVersion {
+	change := func(fn func(*lake.DataFile)) *lake.TableVersion {
 		f := numbersFile()
 		fn(&f)
 		return version(nil, numbersFile(), f)
@@ -82,7 +81,7 @@ func TestAnswerFromTheCatalog(t *testing.T) {
 	nan := math.NaN()
 	for name, c := range map[string]struct {
 		sql, want string
-		files     *cache.TableVersion
+		files     *lake.TableVersion
 	}{
 		"count": {"select count(*) from n", "x int64 6", plainFiles},
 		"several aggregates of an alias": {

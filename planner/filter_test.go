@@ -13,14 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 )
 
 // planFiltered plans a statement whose tables all have a row filter.
-func planFiltered(tb require.TestingT, p *planner.Planner, tbl *lake.Table, sql, filter string, files *cache.TableVersion, names ...string) (*planner.Plan, error) {
+func planFiltered(tb require.TestingT, p *planner.Planner, tbl *lake.Table, sql, filter string, files *lake.TableVersion, names ...string) (*planner.Plan, error) {
 	a, err := p.Analyze(context.Background(), sql)
 	require.NoError(tb, err)
 	a.Pin(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
@@ -82,7 +81,7 @@ func testState() *lake.State {
 	}}
 }
 
-func resolveAll(tb testing.TB, a *planner.Analysis, files map[string]*cache.TableVersion) ([]planner.Resolved, error) {
+func resolveAll(tb testing.TB, a *planner.Analysis, files map[string]*lake.TableVersion) ([]planner.Resolved, error) {
 	tb.Helper()
 	state := testState()
 	out := make([]planner.Resolved, len(a.Tables))
@@ -93,7 +92,7 @@ func resolveAll(tb testing.TB, a *planner.Analysis, files map[string]*cache.Tabl
 		}
 		out[i] = planner.Resolved{Table: tbl, Snapshot: 9}
 		if tbl != nil {
-			out[i].Files = &cache.TableVersion{Table: tbl.ID, Snapshot: 9}
+			out[i].Files = &lake.TableVersion{Table: tbl.ID, Snapshot: 9}
 			if version, ok := files[tbl.Name]; ok {
 				out[i].Files = version
 			}
@@ -175,7 +174,7 @@ func TestPlanPredicates(t *testing.T) {
 	})
 }
 
-func planOf(tb testing.TB, p *planner.Planner, sql string, names []string, files map[string]*cache.TableVersion) (*planner.Plan, error) {
+func planOf(tb testing.TB, p *planner.Planner, sql string, names []string, files map[string]*lake.TableVersion) (*planner.Plan, error) {
 	tb.Helper()
 	a, err := p.Analyze(context.Background(), sql)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
@@ -132,7 +131,7 @@ func TestPredicatesSelectWhatDuckDBSelects(t *testing.T) {
 	require.EqualValues(t, sampleRows, batch.NumRows())
 	require.EqualValues(t, sampleRows, truths.NumRows())
 
-	files := map[string]*cache.TableVersion{"ty": version(nil, lake.DataFile{ID: 1, Rows: sampleRows, Begin: 1})}
+	files := map[string]*lake.TableVersion{"ty": version(nil, lake.DataFile{ID: 1, Rows: sampleRows, Begin: 1})}
 	native, filtered := 0, 0
 	for i, where := range all {
 		column, ok := truths.Column(i).(*array.Boolean)

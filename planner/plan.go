@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -19,7 +18,7 @@ type Resolved struct {
 	Table    *lake.Table
 	Snapshot lake.SnapshotID
 	// Files is the table's version at Snapshot; nil if Table is.
-	Files *cache.TableVersion
+	Files *lake.TableVersion
 	// Filter is an SQL condition over the table's columns: the statement sees only
 	// rows for which it is true. Empty means all.
 	Filter string

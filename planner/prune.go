@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -34,7 +33,7 @@ type Pruned struct {
 // which predicate is true; nil means all. It looks at partition values, then at
 // file statistics, then at zone maps, and opens no file. Tasks point into the
 // version.
-func Prune(table *lake.Table, version *cache.TableVersion, predicate expr.Predicate) Pruned {
+func Prune(table *lake.Table, version *lake.TableVersion, predicate expr.Predicate) Pruned {
 	p := pruner{
 		predicate: expr.Simplify(expr.MaskRepeated(predicate, table.Columns)),
 		types:     make(map[lake.FieldID]lake.Type),
@@ -53,7 +52,7 @@ func Prune(table *lake.Table, version *cache.TableVersion, predicate expr.Predic
 type pruner struct {
 	predicate expr.Predicate // nil matches every row
 	types     map[lake.FieldID]lake.Type
-	version   *cache.TableVersion
+	version   *lake.TableVersion
 	out       Pruned
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
@@ -29,8 +28,8 @@ func intStats(id lake.FieldID, lo, hi, rows, nulls int64) lake.ColumnStats {
 }
 
 // version returns a version of table n that has the files.
-func version(specs []lake.PartitionSpec, files ...lake.DataFile) *cache.TableVersion {
-	v := &cache.TableVersion{Table: 1, Snapshot: 3, Partitions: specs}
+func version(specs []lake.PartitionSpec, files ...lake.DataFile) *lake.TableVersion {
+	v := &lake.TableVersion{Table: 1, Snapshot: 3, Partitions: specs}
 	for i := range files {
 		v.Files = append(v.Files, &files[i])
 	}

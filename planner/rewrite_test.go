@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 )
@@ -58,7 +57,7 @@ func TestEveryReferenceTellsItsOwnCommand(t *testing.T) {
 func TestTablesThatAreDescribedAreNotRead(t *testing.T) {
 	t.Parallel()
 	p := newPlanner(t)
-	files := map[string]*cache.TableVersion{"t": version(nil, lake.DataFile{ID: 1, Rows: 10, Begin: 1})}
+	files := map[string]*lake.TableVersion{"t": version(nil, lake.DataFile{ID: 1, Rows: 10, Begin: 1})}
 	for sql, tasks := range map[string]int{
 		"explain describe t": 0, "explain describe select * from t": 0, "explain select * from (describe t)": 0,
 		"explain summarize t": 1, "explain table t": 1,

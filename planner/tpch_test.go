@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner"
 )
@@ -65,7 +64,7 @@ func TestTPCHPlans(t *testing.T) {
 		for i, ref := range a.Tables {
 			tables[i].Table, err = planner.Resolve(state, "", ref)
 			require.NoError(t, err)
-			tables[i].Files = &cache.TableVersion{}
+			tables[i].Files = &lake.TableVersion{}
 		}
 		plan, err := p.Plan(context.Background(), planner.Request{Analysis: a, Tables: tables})
 		require.NoError(t, err)

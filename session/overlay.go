@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -397,12 +396,12 @@ func cloneColumns(columns []lake.Column) []lake.Column {
 
 // version returns the files of a table: those of base, which is nil for a table
 // that the overlay made, and those that were added.
-func (o *overlay) version(table *lake.Table, base *cache.TableVersion) *cache.TableVersion {
+func (o *overlay) version(table *lake.Table, base *lake.TableVersion) *lake.TableVersion {
 	added := o.files[table.ID]
 	if base != nil && len(added) == 0 {
 		return base
 	}
-	v := &cache.TableVersion{Table: table.ID, Snapshot: o.snapshot, Files: added}
+	v := &lake.TableVersion{Table: table.ID, Snapshot: o.snapshot, Files: added}
 	if base != nil {
 		v.Files = slices.Concat(base.Files, added)
 		v.Inlined, v.Partitions = base.Inlined, base.Partitions

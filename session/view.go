@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/flightlake/flightlake/auth"
-	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
@@ -351,7 +350,7 @@ func (v *view) missingSchema(ref planner.TableRef) error {
 }
 
 // files returns the files of a table of the view.
-func (s *Service) files(ctx context.Context, v *view, table *lake.Table) (*cache.TableVersion, error) {
+func (s *Service) files(ctx context.Context, v *view, table *lake.Table) (*lake.TableVersion, error) {
 	if table.ID < temporaryIDs {
 		return v.temp.version(table, nil), nil
 	}
