@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -108,4 +109,13 @@ func QuoteIdent(name string) string {
 // QuoteLiteral returns text as an SQL string literal.
 func QuoteLiteral(text string) string {
 	return `'` + strings.ReplaceAll(text, `'`, `''`) + `'`
+}
+
+// CloneColumns returns columns of which no part is shared with the given ones.
+func CloneColumns(columns []Column) []Column {
+	out := slices.Clone(columns)
+	for i := range out {
+		out[i].Children = CloneColumns(out[i].Children)
+	}
+	return out
 }

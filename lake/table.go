@@ -140,6 +140,18 @@ func (s *State) Table(schema, name string) (*Table, bool) {
 	return nil, false
 }
 
+// TableByID returns the table with the given id.
+func (s *State) TableByID(id TableID) (*Table, bool) {
+	for i := range s.Schemas {
+		for j := range s.Schemas[i].Tables {
+			if t := &s.Schemas[i].Tables[j]; t.ID == id {
+				return t, true
+			}
+		}
+	}
+	return nil, false
+}
+
 // Column returns the top-level column with the given name, compared without case.
 func (t *Table) Column(name string) (*Column, bool) {
 	for i := range t.Columns {

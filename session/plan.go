@@ -12,6 +12,7 @@ import (
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/overlay"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
@@ -22,7 +23,7 @@ type planKey struct {
 	sql        string
 	schema     string
 	snapshot   lake.SnapshotID
-	over, temp *overlay
+	over, temp *overlay.Overlay
 	session    *Session // whose temporary tables temp are; nil if there are none
 	access     string   // Key of what the caller may do
 }

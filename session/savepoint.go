@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/overlay"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
@@ -17,15 +18,15 @@ const savepointsMax = 10_000
 type savepoint struct {
 	number    int // from 1 on, in the order of their making
 	name      string
-	over      *overlay
-	temporary *overlay // of the session
+	over      *overlay.Overlay
+	temporary *overlay.Overlay // of the session
 }
 
 // save makes a savepoint of what the work did so far and returns its number.
 //
 // Errors: KindState if the work has ended; KindExhausted.
 func (w *work) save(name string) (int, error) {
-	var temporary *overlay
+	var temporary *overlay.Overlay
 	if w.session != nil {
 		temporary = w.session.temporary()
 	}
@@ -61,9 +62,9 @@ func (w *work) endSavepoint(name string, match func(savepoint) bool, release boo
 			return nil
 		}
 		w.savepoints = w.savepoints[:i+1]
-		w.over = sp.over.clipped()
+		w.over = sp.over.Clipped()
 		if w.temporaryChanged && w.session != nil {
-			w.session.setTemporary(sp.temporary.clipped())
+			w.session.setTemporary(sp.temporary.Clipped())
 		}
 		return nil
 	}

@@ -209,8 +209,8 @@ func (s *Service) State(ctx context.Context, c Caller) (Visible, error) {
 	defer done()
 	seen := Visible{State: v.state, Snapshot: v.snapshot}
 	if v.temp != nil {
-		for i := range v.temp.state.Schemas {
-			seen.Temporary = append(seen.Temporary, v.temp.state.Schemas[i].Tables...)
+		for i := range v.temp.State().Schemas {
+			seen.Temporary = append(seen.Temporary, v.temp.State().Schemas[i].Tables...)
 		}
 	}
 	return seen, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/objstore/mem"
+	"github.com/flightlake/flightlake/overlay"
 	"github.com/flightlake/flightlake/planner/sqltext"
 	"github.com/flightlake/flightlake/writer"
 )
@@ -87,7 +88,7 @@ func (b readBucket) Open(ctx context.Context, key string) (objstore.Reader, erro
 // temporaryTables are those of one session. The zero value has none. The
 // session's mu guards it.
 type temporaryTables struct {
-	over *overlay // nil: none
+	over *overlay.Overlay // nil: none
 	// folder and bucket hold their files; empty and nil until the first is made.
 	folder string
 	bucket *mem.Bucket
@@ -97,7 +98,7 @@ type temporaryTables struct {
 }
 
 // temporary returns the temporary tables as they are now; nil means none.
-func (x *Session) temporary() *overlay {
+func (x *Session) temporary() *overlay.Overlay {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.tables.over
@@ -105,7 +106,7 @@ func (x *Session) temporary() *overlay {
 
 // setTemporary replaces the temporary tables: a rollback restores those of its
 // beginning.
-func (x *Session) setTemporary(o *overlay) {
+func (x *Session) setTemporary(o *overlay.Overlay) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.ended {
@@ -116,7 +117,7 @@ func (x *Session) setTemporary(o *overlay) {
 // swapTemporary replaces the temporary tables if they are still the given ones.
 //
 // Errors: KindUnauthenticated if the session has ended.
-func (x *Session) swapTemporary(before, after *overlay) (bool, error) {
+func (x *Session) swapTemporary(before, after *overlay.Overlay) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended {
@@ -125,7 +126,7 @@ func (x *Session) swapTemporary(before, after *overlay) (bool, error) {
 	if x.tables.over != before {
 		return false, nil
 	}
-	if len(after.state.Schemas[0].Tables) == 0 {
+	if len(after.State().Schemas[0].Tables) == 0 {
 		after = nil
 	}
 	x.tables.over, x.tables.garbage = after, true
@@ -202,7 +203,7 @@ func (x *Session) collect() {
 	if !t.garbage || t.holders > 0 || x.running > 0 || t.bucket == nil {
 		return
 	}
-	used := t.over.paths()
+	used := t.over.Paths()
 	t.bucket.DeleteFunc(func(key string) bool { return !used[key] })
 	t.garbage = false
 }
@@ -237,7 +238,7 @@ func (v *view) tables() (*lake.State, error) {
 	case v.into == nil:
 		return v.state, nil
 	case v.temp != nil:
-		return v.temp.state, nil
+		return v.temp.State(), nil
 	}
 	return v.into.noTables()
 }
@@ -287,7 +288,7 @@ func (v *view) placeOf(name sqltext.ObjectName, temporary bool) (*view, error) {
 func (v *view) noTemporary(name string) error {
 	var state lake.State
 	if v.temp != nil {
-		state = *v.temp.state
+		state = *v.temp.State()
 	} else {
 		state.Schemas = []lake.Schema{{Name: temporarySchema}}
 	}
@@ -296,21 +297,21 @@ func (v *view) noTemporary(name string) error {
 
 // changeTemporary applies operations to the temporary tables of v.into.
 //
-// Errors: those of overlay.apply; KindUnauthenticated if the session has ended;
+// Errors: those of overlay.Overlay.Apply; KindUnauthenticated if the session has ended;
 // KindState if the transaction has.
 func (s *Service) changeTemporary(v *view, c catalog.Commit) (catalog.Result, error) {
 	x := v.into
 	for {
 		before := x.temporary()
-		over := before.clipped() // another statement may apply its change to the same version
+		over := before.Clipped() // another statement may apply its change to the same version
 		if over == nil {
 			base, err := x.noTables()
 			if err != nil {
 				return catalog.Result{}, err
 			}
-			over = newOverlay(base, 0, &s.newTemporaryIDs)
+			over = overlay.New(base, 0, &s.newTemporaryIDs)
 		}
-		after, result, err := over.apply(c)
+		after, result, err := over.Apply(c)
 		result.Snapshot.ID = v.snapshot
 		if err != nil || result.Replayed {
 			return result, err

@@ -15,6 +15,7 @@ import (
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/overlay"
 )
 
 // Limits of transactions.
@@ -310,12 +311,13 @@ func (s *Service) finish(ctx context.Context, w *work, commit bool) (Update, err
 
 // publishWork commits the net effect of a transaction as one snapshot; without
 // one there is no snapshot.
-func (s *Service) publishWork(ctx context.Context, w *work, over *overlay) (Update, error) {
-	up := Update{Snapshot: over.snapshot}
-	operations, tokens := over.operations()
+func (s *Service) publishWork(ctx context.Context, w *work, over *overlay.Overlay) (Update, error) {
+	up := Update{Snapshot: over.Snapshot()}
+	operations, tokens := over.Operations()
 	how := "was committed without changes"
 	if len(operations) > 0 {
-		result, err := s.Catalog.Commit(ctx, catalog.Commit{Base: &over.snapshot, Operations: operations, Appends: tokens})
+		base := over.Snapshot()
+		result, err := s.Catalog.Commit(ctx, catalog.Commit{Base: &base, Operations: operations, Appends: tokens})
 		switch {
 		case errors.Is(err, lake.ErrIndeterminate):
 			w.conclude("ended in a commit of which the outcome is not known", false)
@@ -328,7 +330,7 @@ func (s *Service) publishWork(ctx context.Context, w *work, over *overlay) (Upda
 		how = "was committed as snapshot " + strconv.FormatInt(int64(up.Snapshot), 10)
 	}
 	w.conclude(how, false)
-	s.discardFiles(ctx, w, over.paths())
+	s.discardFiles(ctx, w, over.Paths())
 	return up, nil
 }
 

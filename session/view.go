@@ -12,6 +12,7 @@ import (
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/overlay"
 	"github.com/flightlake/flightlake/planner"
 )
 
@@ -30,7 +31,7 @@ type view struct {
 	state, base *lake.State
 	// over is what the transaction did so far, and temp the session's temporary
 	// tables; nil means nothing.
-	over, temp *overlay
+	over, temp *overlay.Overlay
 	// work is the transaction's; nil means that the statement commits by itself.
 	work   *work
 	caller Caller
@@ -142,7 +143,7 @@ func (s *Service) workView(ctx context.Context, w *work, of *view, pin bool) (*v
 	}
 	v := &view{snapshot: id, state: base, base: base, over: over, work: w, caller: of.caller, scope: of.scope}
 	if over != nil {
-		v.state = over.state
+		v.state = over.State()
 	}
 	v.complete(s.Clock.Now())
 	return s.restrict(v), nil
@@ -202,7 +203,7 @@ func (s *Service) plannedView(ctx context.Context, q Query) (v *view, done func(
 		planned.now = s.Clock.Now()
 	}
 	if planned.state = planned.base; planned.over != nil {
-		planned.state = planned.over.state
+		planned.state = planned.over.State()
 	}
 	return s.restrict(&planned), done, nil
 }
@@ -251,8 +252,8 @@ func (v *view) shown() *engine.Overlay {
 	}
 	o := &engine.Overlay{State: v.state}
 	if v.temp != nil {
-		for i := range v.temp.state.Schemas {
-			o.Temporary = append(o.Temporary, v.temp.state.Schemas[i].Tables...)
+		for i := range v.temp.State().Schemas {
+			o.Temporary = append(o.Temporary, v.temp.State().Schemas[i].Tables...)
 		}
 	}
 	return o
@@ -298,7 +299,7 @@ func (v *view) temporaryTable(catalogName, schema, name string) (*lake.Table, bo
 	} else if schema != "" && !strings.EqualFold(schema, temporarySchema) || schema == "" && catalogName != "" {
 		return nil, false
 	}
-	return v.temp.state.Table(temporarySchema, name)
+	return v.temp.State().Table(temporarySchema, name)
 }
 
 // resolve finds the table that a reference names, and its files. It is the one
@@ -352,16 +353,16 @@ func (v *view) missingSchema(ref planner.TableRef) error {
 // files returns the files of a table of the view.
 func (s *Service) files(ctx context.Context, v *view, table *lake.Table) (*lake.TableVersion, error) {
 	if table.ID < temporaryIDs {
-		return v.temp.version(table, nil), nil
+		return v.temp.Version(table, nil), nil
 	}
 	if table.ID < 0 {
-		return v.over.version(table, nil), nil
+		return v.over.Version(table, nil), nil
 	}
 	files, err := s.tables.Files(ctx, table.ID, v.snapshot)
 	if err != nil || v.over == nil {
 		return files, err
 	}
-	return v.over.version(table, files), nil
+	return v.over.Version(table, files), nil
 }
 
 // overlaid reports whether a reference, resolved in the view, reads something
@@ -374,7 +375,7 @@ func (v *view) overlaid(ref planner.TableRef, r planner.Resolved) bool {
 		return true
 	case ref.At != nil:
 		return false
-	case r.Table.ID < 0 || v.over != nil && len(v.over.files[r.Table.ID]) > 0:
+	case r.Table.ID < 0 || v.over.AddsTo(r.Table.ID):
 		return true
 	}
 	t, err := planner.Resolve(v.base, v.scope.schema(""), ref)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/overlay"
 )
 
 // work is what a transaction sees and did between its beginning and its end. Its
@@ -18,17 +19,17 @@ type work struct {
 	ids     *atomic.Int64 // of new tables, see newOverlay
 
 	mu       sync.Mutex
-	readOnly bool            // guarded by mu
-	pinned   bool            // guarded by mu; set once: snapshot and base do not change then
-	snapshot lake.SnapshotID // guarded by mu until pinned
-	base     *lake.State     // guarded by mu until pinned
-	over     *overlay        // nil: nothing was changed; guarded by mu
+	readOnly bool             // guarded by mu
+	pinned   bool             // guarded by mu; set once: snapshot and base do not change then
+	snapshot lake.SnapshotID  // guarded by mu until pinned
+	base     *lake.State      // guarded by mu until pinned
+	over     *overlay.Overlay // nil: nothing was changed; guarded by mu
 	// savepoints are those that are not released, oldest first; guarded by mu.
 	savepoints []savepoint
 	made       int // savepoints made, for their ids; guarded by mu
 	// temporary are the session's temporary tables before the first change that
 	// the work made to them, if temporaryChanged; guarded by mu.
-	temporary        *overlay
+	temporary        *overlay.Overlay
 	temporaryChanged bool
 	written          []string        // keys of the files that it wrote and still has; guarded by mu
 	gone             map[string]bool // keys of those that were removed, or will be; guarded by mu
@@ -113,7 +114,7 @@ func (w *work) pin(state *lake.State, id lake.SnapshotID) {
 }
 
 // seen returns what the work sees now; ok is false if it pinned no snapshot.
-func (w *work) seen() (base *lake.State, id lake.SnapshotID, over *overlay, ok bool) {
+func (w *work) seen() (base *lake.State, id lake.SnapshotID, over *overlay.Overlay, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.base, w.snapshot, w.over, w.pinned
@@ -146,7 +147,7 @@ func (w *work) writable() error {
 // apply changes what the following statements see. It is atomic: if it fails,
 // nothing has changed.
 //
-// Errors: those of overlay.apply; KindState if the work has ended or is read-only.
+// Errors: those of overlay.Overlay.Apply; KindState if the work has ended or is read-only.
 func (w *work) apply(c catalog.Commit) (catalog.Result, error) {
 	if err := w.writable(); err != nil {
 		return catalog.Result{}, err
@@ -158,9 +159,9 @@ func (w *work) apply(c catalog.Commit) (catalog.Result, error) {
 	}
 	over := w.over
 	if over == nil {
-		over = newOverlay(w.base, w.snapshot, w.ids)
+		over = overlay.New(w.base, w.snapshot, w.ids)
 	}
-	next, result, err := over.apply(c)
+	next, result, err := over.Apply(c)
 	if err != nil || result.Replayed {
 		return result, err
 	}
@@ -181,7 +182,7 @@ func (w *work) apply(c catalog.Commit) (catalog.Result, error) {
 //
 // Errors: KindState if the work has ended: nothing would take the change back;
 // KindUnauthenticated if the session has ended.
-func (w *work) swapTemporary(before, after *overlay) (bool, error) {
+func (w *work) swapTemporary(before, after *overlay.Overlay) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.how != "" {
@@ -203,7 +204,7 @@ func (w *work) restoreTemporary() {
 	w.temporary, w.temporaryChanged = nil, false
 	w.mu.Unlock()
 	if changed && w.session != nil {
-		w.session.setTemporary(before.clipped())
+		w.session.setTemporary(before.Clipped())
 		w.session.releaseTemporary()
 	}
 }
@@ -211,7 +212,7 @@ func (w *work) restoreTemporary() {
 // close ends the work and returns what it changed, nil if nothing.
 //
 // Errors: KindState if it has ended.
-func (w *work) close(how string) (*overlay, error) {
+func (w *work) close(how string) (*overlay.Overlay, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.how != "" {
@@ -295,9 +296,9 @@ func (w *work) timeOut(now time.Time, limit time.Duration) bool {
 func (w *work) reachable() map[string]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := w.over.paths()
+	out := w.over.Paths()
 	for i := range w.savepoints {
-		maps.Copy(out, w.savepoints[i].over.paths())
+		maps.Copy(out, w.savepoints[i].over.Paths())
 	}
 	return out
 }

@@ -1,4 +1,11 @@
-package session
+// Package overlay holds what a transaction, or a session with temporary tables, adds
+// to a state of the lake before it is committed: an Overlay is immutable, and each
+// change makes another one.
+//
+// It knows neither who changes the lake nor when: package txn holds the overlay of a
+// transaction, package session that of temporary tables. Files are not its own: it
+// names those that others wrote.
+package overlay
 
 import (
 	"cmp"
@@ -17,13 +24,13 @@ import (
 // a catalog gives out, so that the files of a table ascend.
 const firstAddedFile lake.FileID = 1 << 62
 
-// overlay is what a transaction, or a session with temporary tables, adds to a
+// Overlay is what a transaction, or a session with temporary tables, adds to a
 // state. It is immutable: a change makes another one, so that a savepoint, a
 // running reader and a ticket each hold the one that they saw.
 //
 // Schemas, tables and partitionings that it adds have negative ids, which the
 // catalog replaces by its own when they are committed.
-type overlay struct {
+type Overlay struct {
 	snapshot lake.SnapshotID // from which what it adds is live
 	base     *lake.State     // without the overlay
 	state    *lake.State     // with it
@@ -48,14 +55,23 @@ type tokenOfAppend struct {
 	rows  int64
 }
 
-// newOverlay returns an overlay that changes nothing. The ids of what is added to
+// New returns an overlay that changes nothing. The ids of what is added to
 // it are counted down from ids, which all overlays of a kind share: no two tables
 // have the same, for planning knows a table by its id.
-func newOverlay(base *lake.State, snapshot lake.SnapshotID, ids *atomic.Int64) *overlay {
-	return &overlay{snapshot: snapshot, base: base, state: base, ids: ids, lastFile: firstAddedFile - 1}
+func New(base *lake.State, snapshot lake.SnapshotID, ids *atomic.Int64) *Overlay {
+	return &Overlay{snapshot: snapshot, base: base, state: base, ids: ids, lastFile: firstAddedFile - 1}
 }
 
-// apply returns the overlay with the operations of c applied, in order, and what
+// Snapshot returns the snapshot from which on what the overlay adds is live.
+func (o *Overlay) Snapshot() lake.SnapshotID { return o.snapshot }
+
+// State returns the schemas and tables with the overlay. The caller must not modify it.
+func (o *Overlay) State() *lake.State { return o.state }
+
+// AddsTo reports whether the overlay adds files to a table.
+func (o *Overlay) AddsTo(table lake.TableID) bool { return o != nil && len(o.files[table]) > 0 }
+
+// Apply returns the overlay with the operations of c applied, in order, and what
 // a catalog would say of them; the snapshot of the result is the overlay's. An
 // append costs memory for its files only, so that many versions can be kept:
 // the lists of a version go on in the arrays of the one before. Of the versions
@@ -63,7 +79,7 @@ func newOverlay(base *lake.State, snapshot lake.SnapshotID, ids *atomic.Int64) *
 // follow a clipped one.
 //
 // Errors: those of catalog.Catalog.Commit but KindIndeterminate.
-func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
+func (o *Overlay) Apply(c catalog.Commit) (*Overlay, catalog.Result, error) {
 	for _, a := range o.appends {
 		if c.Token != "" && a.token == c.Token {
 			return o, catalog.Result{Snapshot: lake.Snapshot{ID: o.snapshot}, Rows: a.rows, Replayed: true}, nil
@@ -90,8 +106,8 @@ func (o *overlay) apply(c catalog.Commit) (*overlay, catalog.Result, error) {
 	return &next, result, nil
 }
 
-// clipped returns the overlay with lists that no other version goes on in.
-func (o *overlay) clipped() *overlay {
+// Clipped returns the overlay with lists that no other version goes on in.
+func (o *Overlay) Clipped() *Overlay {
 	if o == nil {
 		return nil
 	}
@@ -105,7 +121,7 @@ func (o *overlay) clipped() *overlay {
 }
 
 // draft returns the state to be changed: its list of schemas is its own.
-func (o *overlay) draft() *lake.State {
+func (o *Overlay) draft() *lake.State {
 	if !o.ownState {
 		state := *o.state
 		state.Schemas = slices.Clone(state.Schemas)
@@ -116,7 +132,7 @@ func (o *overlay) draft() *lake.State {
 
 // draftSchema returns a schema of the state to be changed: its list of tables is
 // its own.
-func (o *overlay) draftSchema(name string) (*lake.Schema, bool) {
+func (o *Overlay) draftSchema(name string) (*lake.Schema, bool) {
 	schema, ok := o.draft().Schema(name)
 	if ok {
 		schema.Tables = slices.Clone(schema.Tables)
@@ -126,7 +142,7 @@ func (o *overlay) draftSchema(name string) (*lake.Schema, bool) {
 
 // do applies one operation to an overlay that is not shared yet. It returns the
 // table that the operation is about, 0 if none, and the rows that it adds.
-func (o *overlay) do(op catalog.Operation) (lake.TableID, int64, error) {
+func (o *Overlay) do(op catalog.Operation) (lake.TableID, int64, error) {
 	switch op := op.(type) {
 	case catalog.CreateSchema:
 		return 0, 0, o.createSchema(op)
@@ -147,9 +163,9 @@ func (o *overlay) do(op catalog.Operation) (lake.TableID, int64, error) {
 	return 0, 0, lake.Errorf(lake.KindUnsupported, "operation %T is not known", op)
 }
 
-func (o *overlay) nextID() int64 { return o.ids.Add(-1) }
+func (o *Overlay) nextID() int64 { return o.ids.Add(-1) }
 
-func (o *overlay) createSchema(op catalog.CreateSchema) error {
+func (o *Overlay) createSchema(op catalog.CreateSchema) error {
 	if op.Name == "" {
 		return lake.Errorf(lake.KindInvalid, "a schema needs a name")
 	}
@@ -165,7 +181,7 @@ func (o *overlay) createSchema(op catalog.CreateSchema) error {
 	return nil
 }
 
-func (o *overlay) dropSchema(op catalog.DropSchema) error {
+func (o *Overlay) dropSchema(op catalog.DropSchema) error {
 	schema, ok := o.state.Schema(op.Name)
 	if !ok {
 		return lake.SchemaNotFound(o.state, op.Name)
@@ -180,7 +196,7 @@ func (o *overlay) dropSchema(op catalog.DropSchema) error {
 	return nil
 }
 
-func (o *overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, error) {
+func (o *Overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, error) {
 	schema, ok := o.draftSchema(op.Schema)
 	if !ok {
 		return 0, 0, lake.SchemaNotFound(o.state, op.Schema)
@@ -201,7 +217,7 @@ func (o *overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, erro
 	}
 	t := lake.Table{
 		ID: lake.TableID(o.nextID()), UUID: uuid.Nil.String(), SchemaID: schema.ID, Schema: schema.Name, Name: op.Name,
-		Path: op.Path, Comment: op.Comment, Columns: cloneColumns(op.Columns), Options: maps.Clone(op.Options),
+		Path: op.Path, Comment: op.Comment, Columns: lake.CloneColumns(op.Columns), Options: maps.Clone(op.Options),
 		Begin: o.snapshot, PrimaryKey: op.PrimaryKey, ForeignKeys: op.ForeignKeys,
 	}
 	if err := t.ResolveKeys(o.state); err != nil {
@@ -221,11 +237,11 @@ func (o *overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, erro
 // find returns a table of the state by its id.
 //
 // Errors: KindConflict if it was dropped; KindNotFound if it never was.
-func (o *overlay) find(id lake.TableID) (*lake.Table, error) {
-	if t, ok := tableByID(o.state, id); ok {
+func (o *Overlay) find(id lake.TableID) (*lake.Table, error) {
+	if t, ok := o.state.TableByID(id); ok {
 		return t, nil
 	}
-	if t, ok := tableByID(o.base, id); ok {
+	if t, ok := o.base.TableByID(id); ok {
 		return nil, lake.Errorf(lake.KindConflict, "table %s.%s was dropped by the same transaction", t.Schema, t.Name)
 	}
 	if id < 0 {
@@ -234,19 +250,7 @@ func (o *overlay) find(id lake.TableID) (*lake.Table, error) {
 	return nil, lake.Errorf(lake.KindNotFound, "no table has the id %d", id)
 }
 
-func tableByID(state *lake.State, id lake.TableID) (*lake.Table, bool) {
-	for i := range state.Schemas {
-		tables := state.Schemas[i].Tables
-		for j := range tables {
-			if tables[j].ID == id {
-				return &tables[j], true
-			}
-		}
-	}
-	return nil, false
-}
-
-func (o *overlay) dropTable(op catalog.DropTable) error {
+func (o *Overlay) dropTable(op catalog.DropTable) error {
 	t, err := o.find(op.ID)
 	if err != nil {
 		return err
@@ -263,7 +267,7 @@ func (o *overlay) dropTable(op catalog.DropTable) error {
 	return nil
 }
 
-func (o *overlay) addFiles(op catalog.AddFiles) (int64, error) {
+func (o *Overlay) addFiles(op catalog.AddFiles) (int64, error) {
 	t, err := o.find(op.Table)
 	if err != nil {
 		return 0, err
@@ -275,7 +279,7 @@ func (o *overlay) addFiles(op catalog.AddFiles) (int64, error) {
 }
 
 // addTo adds files to a table and returns their rows.
-func (o *overlay) addTo(t *lake.Table, files []lake.DataFile) int64 {
+func (o *Overlay) addTo(t *lake.Table, files []lake.DataFile) int64 {
 	added := o.files[t.ID]
 	if added == nil {
 		added = []*lake.DataFile{}
@@ -295,7 +299,7 @@ func (o *overlay) addTo(t *lake.Table, files []lake.DataFile) int64 {
 	return rows
 }
 
-func (o *overlay) setComment(op catalog.SetComment) error {
+func (o *Overlay) setComment(op catalog.SetComment) error {
 	schema, t, err := o.locate(op.Schema, op.Table)
 	if err != nil {
 		return err
@@ -306,7 +310,7 @@ func (o *overlay) setComment(op catalog.SetComment) error {
 	case op.Column == 0:
 		t.Comment = op.Text
 	default:
-		t.Columns = cloneColumns(t.Columns)
+		t.Columns = lake.CloneColumns(t.Columns)
 		column, ok := t.Field(op.Column)
 		if !ok {
 			return lake.Errorf(lake.KindNotFound, "table %s.%s has no column %d", t.Schema, t.Name, op.Column)
@@ -320,7 +324,7 @@ func (o *overlay) setComment(op catalog.SetComment) error {
 	return nil
 }
 
-func (o *overlay) setOption(op catalog.SetOption) error {
+func (o *Overlay) setOption(op catalog.SetOption) error {
 	if op.Schema == "" {
 		state := o.draft()
 		state.Options = maps.Clone(state.Options)
@@ -351,12 +355,12 @@ func (o *overlay) setOption(op catalog.SetOption) error {
 }
 
 // set records a setting in the place of the one that it overrides.
-func (o *overlay) set(op catalog.Operation, same func(catalog.Operation) bool) {
+func (o *Overlay) set(op catalog.Operation, same func(catalog.Operation) bool) {
 	o.settings = append(slices.DeleteFunc(slices.Clone(o.settings), same), op)
 }
 
 // forget removes the settings of a table or schema that is dropped.
-func (o *overlay) forget(schema, table string) {
+func (o *Overlay) forget(schema, table string) {
 	o.settings = slices.DeleteFunc(slices.Clone(o.settings), func(op catalog.Operation) bool {
 		var s, t string
 		switch op := op.(type) {
@@ -371,7 +375,7 @@ func (o *overlay) forget(schema, table string) {
 
 // locate finds a schema of the state and, unless table is empty, its table, to be
 // changed.
-func (o *overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error) {
+func (o *Overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error) {
 	sc, ok := o.draftSchema(schema)
 	if !ok {
 		return nil, nil, lake.SchemaNotFound(o.state, schema)
@@ -386,17 +390,9 @@ func (o *overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error
 	return sc, t, nil
 }
 
-func cloneColumns(columns []lake.Column) []lake.Column {
-	out := slices.Clone(columns)
-	for i := range out {
-		out[i].Children = cloneColumns(out[i].Children)
-	}
-	return out
-}
-
-// version returns the files of a table: those of base, which is nil for a table
+// Version returns the files of a table: those of base, which is nil for a table
 // that the overlay made, and those that were added.
-func (o *overlay) version(table *lake.Table, base *lake.TableVersion) *lake.TableVersion {
+func (o *Overlay) Version(table *lake.Table, base *lake.TableVersion) *lake.TableVersion {
 	added := o.files[table.ID]
 	if base != nil && len(added) == 0 {
 		return base
@@ -418,8 +414,8 @@ func (o *overlay) version(table *lake.Table, base *lake.TableVersion) *lake.Tabl
 	return v
 }
 
-// paths returns the keys of the files that were added.
-func (o *overlay) paths() map[string]bool {
+// Paths returns the keys of the files that were added.
+func (o *Overlay) Paths() map[string]bool {
 	out := map[string]bool{}
 	if o != nil {
 		for _, files := range o.files {

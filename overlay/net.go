@@ -1,4 +1,4 @@
-package session
+package overlay
 
 import (
 	"maps"
@@ -8,9 +8,9 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// operations returns the net effect, in an order in which names are free before
+// Operations returns the net effect, in an order in which names are free before
 // they are taken, with the tokens of the appends in it.
-func (o *overlay) operations() ([]catalog.Operation, []catalog.AppendToken) {
+func (o *Overlay) Operations() ([]catalog.Operation, []catalog.AppendToken) {
 	out := o.drops()
 	positions := map[lake.TableID]int{}
 	for i := range o.state.Schemas {
@@ -29,7 +29,7 @@ func (o *overlay) operations() ([]catalog.Operation, []catalog.AppendToken) {
 		if id < 0 {
 			continue
 		}
-		t, _ := tableByID(o.state, id)
+		t, _ := o.state.TableByID(id)
 		positions[id] = len(out)
 		out = append(out, catalog.AddFiles{Table: id, Begin: t.Begin, Files: unassigned(o.files[id])})
 	}
@@ -46,7 +46,7 @@ func (o *overlay) operations() ([]catalog.Operation, []catalog.AppendToken) {
 }
 
 // drops returns the operations that drop what the base has and the state has not.
-func (o *overlay) drops() []catalog.Operation {
+func (o *Overlay) drops() []catalog.Operation {
 	schemas, tables := map[lake.SchemaID]bool{}, map[lake.TableID]bool{}
 	for i := range o.state.Schemas {
 		schemas[o.state.Schemas[i].ID] = true
