@@ -97,7 +97,7 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 		return nil, err
 	}
 	r := &reader{bucket: b, key: key, epoch: b.epoch(key).Load()}
-	if t, ok := b.tails.hit(tailKey{object: key}); ok {
+	if t, ok := b.tails.Lookup(tailKey{object: key}); ok {
 		r.size = t.size
 		r.tail.Store(t)
 		return r, nil

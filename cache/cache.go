@@ -162,9 +162,9 @@ func (c *Cache[K, V]) Peek(key K) (V, bool) {
 	return c.entries.Peek(key)
 }
 
-// hit returns the value of key if it is cached, and counts it. A miss is
+// Lookup returns the value of key if it is cached, and counts it. A miss is
 // counted by the Get that follows.
-func (c *Cache[K, V]) hit(key K) (V, bool) {
+func (c *Cache[K, V]) Lookup(key K) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	value, ok := c.entries.Get(key)

@@ -46,8 +46,8 @@ func valueBytes(v *lake.Value) int64 {
 	return int64(unsafe.Sizeof(*v)) + int64(len(v.Bytes))
 }
 
-// stateBytes returns the bytes of the schemas of a snapshot.
-func stateBytes(s *lake.State) int64 {
+// StateBytes returns the bytes of the schemas of a snapshot.
+func StateBytes(s *lake.State) int64 {
 	n := int64(unsafe.Sizeof(*s)) + optionsBytes(s.Options)
 	for i := range s.Schemas {
 		schema := &s.Schemas[i]

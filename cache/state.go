@@ -35,7 +35,7 @@ func NewStates(source StateSource, options StatesOptions) *States {
 	return &States{
 		source: source,
 		cache: New(budget(options.BytesMax, StatesBytesMaxDefault),
-			func(_ int64, s *lake.State) int64 { return stateBytes(s) }),
+			func(_ int64, s *lake.State) int64 { return StateBytes(s) }),
 	}
 }
 

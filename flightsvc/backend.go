@@ -2,58 +2,81 @@ package flightsvc
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/flightlake/flightlake/auth"
+	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
-// Backend is what the protocol needs of the lake; *session.Service provides it.
-// Errors carry a lake.Kind.
-type Backend interface {
-	// Describe plans a statement without running it.
-	Describe(ctx context.Context, st session.Statement) (session.Description, error)
-	// Plan pins a query to the current snapshot. Params holds one row or is nil.
-	Plan(ctx context.Context, st session.Statement) (session.Query, error)
-	// Run runs a planned query, as often as asked, at its snapshot. The query may
-	// come from a ticket of another process: only Statement, with one row of
-	// Params or none, Snapshot, View, Time and Part are set. Reading must end when
-	// ctx does, and batches of at most 3.75 MiB are sent without being sliced again.
-	Run(ctx context.Context, q session.Query) (session.Rows, error)
-	// Execute runs an update once per row of its parameters, or once without.
-	Execute(ctx context.Context, st session.Statement) (session.Update, error)
-	// Ingest appends a stream. It reads the stream to its end unless it fails.
-	Ingest(ctx context.Context, in session.Ingest, stream array.RecordReader) (session.Update, error)
-	// State returns the schemas and tables that the caller sees now: those of its
-	// transaction if one is open, and only those it has a privilege on. Its
-	// temporary tables are in Temporary.
-	State(ctx context.Context, c session.Caller) (session.Visible, error)
+// Backend is what the protocol needs of the lake; package lakehouse provides it. Errors
+// carry a lake.Kind.
+type Backend struct {
+	Sessions     Sessions
+	Transactions Transactions
+	Statements   Statements
+}
 
-	// OpenSession begins a session. Errors: KindExhausted at the limit.
-	OpenSession(ctx context.Context, id *auth.Identity) (*session.Session, error)
-	// Session returns an open session of the identity and counts as its use.
+// Sessions opens and closes sessions.
+type Sessions interface {
+	// Open begins a session. Errors: KindExhausted at the limit.
+	Open(ctx context.Context, of *auth.Identity) (*session.Session, error)
+	// Use returns an open session of the identity and counts as its use.
 	// Errors: KindUnauthenticated if it is not known, has ended, or is another's.
-	Session(id session.SessionID, of *auth.Identity) (*session.Session, error)
-	// CloseSession rolls back what is open and forgets the session. A session that
-	// has ended is no error.
-	CloseSession(ctx context.Context, id session.SessionID)
+	Use(id session.ID, of *auth.Identity) (*session.Session, error)
+	// Close rolls back what is open and forgets the session. A session that has ended
+	// is no error.
+	Close(ctx context.Context, id session.ID)
+	// SetOption sets an option of a session, or resets it if value is nil.
+	// Errors: KindNotFound for an unknown name or schema; KindInvalid for the value;
+	// KindForbidden for a setting of the server's; KindUnauthenticated if the session
+	// has ended.
+	SetOption(ctx context.Context, x *session.Session, name string, value any) error
+}
 
+// Transactions begins and ends transactions.
+type Transactions interface {
 	// Begin makes a transaction; it pins no snapshot and takes no lock.
 	Begin(ctx context.Context, c session.Caller) (session.TransactionID, error)
 	// End commits or rolls back a transaction, which has then ended whatever the result.
 	// Errors: KindConflict, naming the other snapshot; KindState if it has ended.
-	End(ctx context.Context, c session.Caller, id session.TransactionID, commit bool) (session.Update, error)
+	End(ctx context.Context, c session.Caller, id session.TransactionID, commit bool) (statement.Update, error)
 	// Savepoint marks a place in the caller's transaction.
-	Savepoint(ctx context.Context, c session.Caller, name string) (session.SavepointID, error)
+	Savepoint(ctx context.Context, c session.Caller, name string) (statement.SavepointID, error)
 	// EndSavepoint releases the savepoint, or rolls back to it.
-	EndSavepoint(ctx context.Context, c session.Caller, id session.SavepointID, release bool) error
+	EndSavepoint(ctx context.Context, c session.Caller, id statement.SavepointID, release bool) error
+}
 
+// Statements runs statements.
+type Statements interface {
+	// State returns the schemas and tables that the caller sees now: those of its
+	// transaction if one is open, and only those it has a privilege on. Its
+	// temporary tables are in Temporary.
+	State(ctx context.Context, c session.Caller) (statement.Visible, error)
+	// Describe plans a statement without running it.
+	Describe(ctx context.Context, st statement.Statement) (statement.Description, error)
+	// Plan pins a query to the current snapshot. Params holds one row or is nil. Of a
+	// statement that is an update it says so, and does not run it.
+	Plan(ctx context.Context, st statement.Statement) (statement.Query, error)
+	// Run runs a planned query, as often as asked, at its snapshot. The query may
+	// come from a ticket of another process: only Statement, with one row of
+	// Params or none, Snapshot, View, Time and Part are set. Reading must end when
+	// ctx does, and batches of at most 3.75 MiB are sent without being sliced again.
+	Run(ctx context.Context, q statement.Query) (statement.Rows, error)
+	// Retain notes that a ticket that reads a snapshot is good until a time.
+	Retain(id lake.SnapshotID, until time.Time)
+	// Execute runs an update once per row of its parameters, or once without.
+	Execute(ctx context.Context, st statement.Statement) (statement.Update, error)
+	// Ingest appends a stream. It reads the stream to its end unless it fails.
+	Ingest(ctx context.Context, in statement.Ingest, stream array.RecordReader) (statement.Update, error)
 	// Cancel ends the statement with that id, whoever's calls work for it, and keeps calls
 	// for it from starting. It reports whether the statement was known.
 	// Errors: KindForbidden for the statement of another user.
-	Cancel(ctx context.Context, c session.Caller, id session.StatementID) (bool, error)
+	Cancel(ctx context.Context, c session.Caller, id statement.ID) (bool, error)
 	// Progress returns the share done of a running statement, within [0, 1], and
 	// lake.Unknown if it is not known.
-	Progress(id session.StatementID) float64
+	Progress(id statement.ID) float64
 }

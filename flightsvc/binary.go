@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/session"
 )
 
 // decoder reads the fields of a sealed body; bad is set once the body is too
@@ -46,12 +45,12 @@ func (d *decoder) bytes() []byte {
 	return b
 }
 
-func (d *decoder) bound() session.Bound {
+func (d *decoder) bound() lake.Bound {
 	file, group := d.varint(), d.varint()
 	if group < math.MinInt32 || group > math.MaxInt32 {
 		d.bad = true
 	}
-	return session.Bound{File: lake.FileID(file), RowGroup: int32(group)}
+	return lake.Bound{File: lake.FileID(file), RowGroup: int32(group)}
 }
 
 func appendInts(b []byte, values ...int64) []byte {

@@ -34,7 +34,7 @@ func (s *Server) cancel(ctx context.Context, info *flight.FlightInfo) (flight.Ca
 		}
 		// What does not run at this moment is kept from it: its tickets are no good any
 		// more.
-		if _, err := s.backend.Cancel(ctx, c.caller(), v.ID); err != nil {
+		if _, err := s.statements.Cancel(ctx, c.caller(), v.ID); err != nil {
 			return status, err
 		}
 		status = flight.CancelStatusCancelled

@@ -11,7 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/statement"
 )
 
 func (h *harness) cancel(t *testing.T, info *flight.FlightInfo) flight.CancelStatus {
@@ -25,7 +26,7 @@ func TestCancelBothWays(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	h.table("t", 1)
-	h.plan(session.Query{}, session.Part{}, session.Part{})
+	h.plan(statement.Query{}, lake.Part{}, lake.Part{})
 	info, err := h.Execute(t.Context(), "SELECT * FROM t")
 	require.NoError(t, err)
 	require.Equal(t, flight.CancelStatusCancelled, h.cancel(t, info))

@@ -15,11 +15,11 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // plan makes the fake's next plans.
-func (h *harness) plan(q session.Query, parts ...session.Part) {
+func (h *harness) plan(q statement.Query, parts ...lake.Part) {
 	h.fake.mu.Lock()
 	defer h.fake.mu.Unlock()
 	h.fake.planned, h.fake.parts = q, parts
@@ -29,12 +29,12 @@ func TestEachPartHasItsEndpointAndAllThatRunNeeds(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	h.table("t", 1, 2)
-	at := func(file int, group int32) session.Bound {
-		return session.Bound{File: lake.FileID(file), RowGroup: group}
+	at := func(file int, group int32) lake.Bound {
+		return lake.Bound{File: lake.FileID(file), RowGroup: group}
 	}
-	parts := []session.Part{{To: at(3, 2)}, {From: at(3, 2), To: at(9, 0)}, {From: at(9, 0)}}
+	parts := []lake.Part{{To: at(3, 2)}, {From: at(3, 2), To: at(9, 0)}, {From: at(9, 0)}}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	h.plan(session.Query{View: "v", Time: now}, parts...)
+	h.plan(statement.Query{View: "v", Time: now}, parts...)
 	info, err := h.Execute(with(t, "schema", "archive"), "SELECT * FROM t")
 	require.NoError(t, err)
 	require.Len(t, info.GetEndpoint(), 3)
@@ -48,13 +48,13 @@ func TestEachPartHasItsEndpointAndAllThatRunNeeds(t *testing.T) {
 		read(t, h.Client, e.GetTicket())
 		q := h.fake.runs[len(h.fake.runs)-1]
 		require.Equal(t, parts[i], q.Part)
-		require.Equal(t, session.ViewID("v"), q.View)
+		require.Equal(t, statement.ViewID("v"), q.View)
 		require.True(t, now.Equal(q.Time), "each part must see the same now()")
 		require.Equal(t, lake.SnapshotID(7), q.Snapshot)
 		require.Equal(t, meta.Statement, q.Statement.ID, "parts of one query share its turn")
 		require.Equal(t, "archive", q.Statement.Scope.Schema)
 	}
-	h.plan(session.Query{Ordered: true})
+	h.plan(statement.Query{Ordered: true})
 	info, err = h.Execute(t.Context(), "SELECT * FROM t")
 	require.NoError(t, err)
 	require.True(t, info.GetOrdered())
@@ -65,7 +65,7 @@ func TestClientsThatReadOneEndpointGetOne(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	h.table("t", 1, 2)
-	h.plan(session.Query{}, session.Part{To: session.Bound{File: 1}}, session.Part{From: session.Bound{File: 1}})
+	h.plan(statement.Query{}, lake.Part{To: lake.Bound{File: 1}}, lake.Part{From: lake.Bound{File: 1}})
 	for agent, want := range map[string]int{"grpc-node-js/1.14.0": 1, "another": 2} {
 		client := h.connect(t, grpc.WithUserAgent(agent))
 		info, err := client.Execute(t.Context(), "SELECT * FROM t")
@@ -78,7 +78,7 @@ func TestClientsThatReadOneEndpointGetOne(t *testing.T) {
 func TestSeveralExecutionsAreNotDivided(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
-	h.plan(session.Query{}, session.Part{}, session.Part{})
+	h.plan(statement.Query{}, lake.Part{}, lake.Part{})
 	p := h.prepare(t, "SELECT ?")
 	batch := h.numbers(1, 2)
 	p.SetParameters(batch)
@@ -95,7 +95,7 @@ func TestEachExecutionOfAPreparedStatementIsAStatementOfItsOwn(t *testing.T) {
 	h := setup(t, Options{})
 	h.table("t", 1)
 	p := h.prepare(t, "SELECT * FROM t")
-	seen := map[session.StatementID]bool{}
+	seen := map[statement.ID]bool{}
 	for range 2 {
 		info, err := p.Execute(t.Context())
 		require.NoError(t, err)

@@ -73,7 +73,7 @@ func (s *Server) handshakeIdentity(ctx context.Context, c *call) (*auth.Identity
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.backend.Session(t.Session, t.identity())
+	x, err := s.sessions.Use(t.Session, t.identity())
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +96,12 @@ func (s *Server) payloadIdentity(ctx context.Context, first *flight.HandshakeReq
 // login opens a session and returns the text of its token. It offers the cookie
 // as well: some drivers lose their token on the way to a prepared statement.
 func (s *Server) login(ctx context.Context, c *call, id *auth.Identity) (string, error) {
-	x, err := s.backend.OpenSession(ctx, id)
+	x, err := s.sessions.Open(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	if !s.leases.adopt(c.conn, x, true) {
-		s.backend.CloseSession(context.WithoutCancel(ctx), x.ID())
+		s.sessions.Close(context.WithoutCancel(ctx), x.ID())
 		return "", context.Canceled // its connection is gone
 	}
 	t := s.newToken(x)

@@ -157,7 +157,7 @@ func (s *Server) resume(ctx context.Context, c *call, text string, offer func(co
 	if err != nil {
 		return err
 	}
-	x, err := s.backend.Session(t.Session, t.identity())
+	x, err := s.sessions.Use(t.Session, t.identity())
 	if err != nil {
 		s.leases.forget(t.Session)
 		return err
@@ -214,7 +214,7 @@ func (s *Server) resumeConnection(ctx context.Context, c *call) error {
 	if !ok {
 		return nil
 	}
-	x, err := s.backend.Session(id, c.identity)
+	x, err := s.sessions.Use(id, c.identity)
 	if err != nil {
 		s.leases.forget(id)
 		return err
@@ -237,18 +237,18 @@ func (s *Server) openSession(ctx context.Context, c *call) (*session.Session, er
 		return c.session, nil
 	}
 	if id, ok := s.leases.own(c.conn, c.identity); ok {
-		if x, err := s.backend.Session(id, c.identity); err == nil {
+		if x, err := s.sessions.Use(id, c.identity); err == nil {
 			c.session = x
 			return x, nil
 		}
 		s.leases.forget(id)
 	}
-	x, err := s.backend.OpenSession(ctx, c.identity)
+	x, err := s.sessions.Open(ctx, c.identity)
 	if err != nil {
 		return nil, err
 	}
 	if !s.leases.adopt(c.conn, x, false) {
-		s.backend.CloseSession(context.WithoutCancel(ctx), x.ID())
+		s.sessions.Close(context.WithoutCancel(ctx), x.ID())
 		return nil, context.Canceled // its connection is gone
 	}
 	c.session = x

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // ingest appends the stream of a CommandStatementIngest to a table and returns
@@ -25,7 +26,7 @@ func (s *Server) ingest(ctx context.Context, cmd flightsql.StatementIngest, src 
 		return 0, err
 	}
 	defer rd.Release()
-	up, err := s.backend.Ingest(ctx, in, rd)
+	up, err := s.statements.Ingest(ctx, in, rd)
 	if err != nil {
 		return 0, preferReaderError(rd, err)
 	}
@@ -43,9 +44,9 @@ func preferReaderError(rd *putReader, err error) error {
 }
 
 // ingestOf checks the request.
-func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (session.Ingest, error) {
+func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (statement.Ingest, error) {
 	c := callOf(ctx)
-	in := session.Ingest{
+	in := statement.Ingest{
 		Schema: cmd.GetSchema(), Table: cmd.GetTable(), Temporary: cmd.GetTemporary(),
 		Scope: c.scope(), Caller: c.caller(), ID: newStatementID(), Options: cmd.GetOptions(),
 	}
@@ -72,25 +73,25 @@ func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (session.Inges
 	return in, err
 }
 
-func ifMissing(o *flightsql.TableDefinitionOptions) (session.IfMissing, error) {
+func ifMissing(o *flightsql.TableDefinitionOptions) (statement.IfMissing, error) {
 	switch o.GetIfNotExist() {
 	case flightsql.TableDefinitionOptionsTableNotExistOptionCreate:
-		return session.MissingCreate, nil
+		return statement.MissingCreate, nil
 	case flightsql.TableDefinitionOptionsTableNotExistOptionFail:
-		return session.MissingFails, nil
+		return statement.MissingFails, nil
 	case flightsql.TableDefinitionOptionsTableNotExistOptionUnspecified:
 	}
 	return 0, lake.Errorf(lake.KindInvalid, "the ingest does not say what to do if the table does not exist (if_not_exist)")
 }
 
-func ifExists(o *flightsql.TableDefinitionOptions) (session.IfExists, error) {
+func ifExists(o *flightsql.TableDefinitionOptions) (statement.IfExists, error) {
 	switch o.GetIfExists() {
 	case flightsql.TableDefinitionOptionsTableExistsOptionFail:
-		return session.ExistsFails, nil
+		return statement.ExistsFails, nil
 	case flightsql.TableDefinitionOptionsTableExistsOptionAppend:
-		return session.ExistsAppend, nil
+		return statement.ExistsAppend, nil
 	case flightsql.TableDefinitionOptionsTableExistsOptionReplace:
-		return session.ExistsReplace, nil
+		return statement.ExistsReplace, nil
 	case flightsql.TableDefinitionOptionsTableExistsOptionUnspecified:
 	}
 	return 0, lake.Errorf(lake.KindInvalid, "the ingest does not say what to do if the table exists (if_exists)")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 const (
@@ -93,9 +94,9 @@ func TestIngestCarriesTokenOptionsAndScope(t *testing.T) {
 	require.NotEmpty(t, got.ID)
 	require.NotNil(t, got.Caller.OpenFunc)
 	got.ID, got.Caller = "", session.Caller{}
-	require.Equal(t, session.Ingest{
+	require.Equal(t, statement.Ingest{
 		Schema: "archive", Table: "t", Scope: session.Scope{Schema: "other"}, Token: "once",
-		IfMissing: session.MissingCreate, IfExists: session.ExistsReplace, Options: map[string]string{"row_group_rows": "1000"},
+		IfMissing: statement.MissingCreate, IfExists: statement.ExistsReplace, Options: map[string]string{"row_group_rows": "1000"},
 	}, got)
 }
 

@@ -16,15 +16,18 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // visible is a Backend that knows only what its callers see.
 type visible struct {
-	Backend
-	seen session.Visible
+	Statements
+	seen statement.Visible
 }
 
-func (v visible) State(context.Context, session.Caller) (session.Visible, error) { return v.seen, nil }
+func (v visible) State(context.Context, session.Caller) (statement.Visible, error) {
+	return v.seen, nil
+}
 
 // tableOf returns a table of columns of type BIGINT.
 func tableOf(name string, columns ...string) lake.Table {
@@ -49,13 +52,13 @@ func keyed() *Server {
 		{Columns: []string{"gone"}, Schema: "main", Table: "orders", RefColumns: []string{"renamed"}},
 	}
 	shared := tableOf("a_b", "i")
-	return New(visible{seen: session.Visible{
+	return New(Backend{Statements: visible{seen: statement.Visible{
 		State: &lake.State{Schemas: []lake.Schema{
 			{Name: "main", Tables: []lake.Table{shared, orders}},
 			{Name: "sales", Tables: []lake.Table{shared, lines}},
 		}},
 		Temporary: []lake.Table{tableOf("a_b", "t"), tableOf("scratch", "t")},
-	}}, Options{})
+	}}}, Options{})
 }
 
 // listing drains what a metadata command streams, as one text a row.
@@ -172,7 +175,7 @@ func TestListingsBeyondAMessageComeInSeveralBatchesTheNamedOneFirst(t *testing.T
 		table.Columns[0].Comment = strings.Repeat("x", tablesBatchBytes/2)
 		main.Tables = append(main.Tables, table)
 	}
-	s := New(visible{seen: session.Visible{State: &lake.State{Schemas: []lake.Schema{main}}}}, Options{Allocator: mem})
+	s := New(Backend{Statements: visible{seen: statement.Visible{State: &lake.State{Schemas: []lake.Schema{main}}}}}, Options{Allocator: mem})
 	for _, c := range []struct {
 		pattern string
 		want    []string
@@ -198,7 +201,7 @@ func TestListingsBeyondAMessageComeInSeveralBatchesTheNamedOneFirst(t *testing.T
 
 func TestNoCatalogOfTemporaryTablesWithoutOne(t *testing.T) {
 	t.Parallel()
-	s := New(visible{seen: session.Visible{State: &lake.State{}}}, Options{})
+	s := New(Backend{Statements: visible{seen: statement.Visible{State: &lake.State{}}}}, Options{})
 	schema, ch, err := s.DoGetCatalogs(t.Context())
 	require.Equal(t, []string{"lake"}, listing(t, schema, ch, err), "also if the caller sees nothing in it")
 }

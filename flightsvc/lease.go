@@ -18,8 +18,8 @@ type connection struct {
 	// All below are guarded by leases.mu.
 	ended bool
 	// sessions are those opened by calls without token or cookie, by user.
-	sessions map[string]session.SessionID
-	uses     map[session.SessionID]struct{}
+	sessions map[string]session.ID
+	uses     map[session.ID]struct{}
 }
 
 type connectionKey struct{}
@@ -49,7 +49,7 @@ type lease struct {
 // leases knows which connections use which sessions. Safe for concurrent use.
 type leases struct {
 	mu   sync.Mutex
-	open map[session.SessionID]*lease // guarded by mu
+	open map[session.ID]*lease // guarded by mu
 }
 
 // adopt notes a session that was opened on a connection. It reports false if the
@@ -63,7 +63,7 @@ func (l *leases) adopt(conn *connection, x *session.Session, named bool) bool {
 	l.attach(conn, x).named = named
 	if !named {
 		if conn.sessions == nil {
-			conn.sessions = map[string]session.SessionID{}
+			conn.sessions = map[string]session.ID{}
 		}
 		conn.sessions[x.Identity().Name()] = x.ID()
 	}
@@ -99,14 +99,14 @@ func (l *leases) attach(conn *connection, x *session.Session) *lease {
 	le.idleSince = time.Time{}
 	le.connections[conn] = struct{}{}
 	if conn.uses == nil {
-		conn.uses = map[session.SessionID]struct{}{}
+		conn.uses = map[session.ID]struct{}{}
 	}
 	conn.uses[id] = struct{}{}
 	return le
 }
 
 // disown takes the session from those that belong to the connection. leases.mu is held.
-func (c *connection) disown(id session.SessionID) {
+func (c *connection) disown(id session.ID) {
 	for user, own := range c.sessions {
 		if own == id {
 			delete(c.sessions, user)
@@ -116,7 +116,7 @@ func (c *connection) disown(id session.SessionID) {
 
 // own returns the session that the user opened on the connection without token
 // or cookie.
-func (l *leases) own(conn *connection, of *auth.Identity) (session.SessionID, bool) {
+func (l *leases) own(conn *connection, of *auth.Identity) (session.ID, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id, ok := conn.sessions[of.Name()]
@@ -124,13 +124,13 @@ func (l *leases) own(conn *connection, of *auth.Identity) (session.SessionID, bo
 }
 
 // forget drops a session that has ended.
-func (l *leases) forget(id session.SessionID) {
+func (l *leases) forget(id session.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drop(id)
 }
 
-func (l *leases) drop(id session.SessionID) {
+func (l *leases) drop(id session.ID) {
 	le := l.open[id]
 	if le == nil {
 		return
@@ -143,11 +143,11 @@ func (l *leases) drop(id session.SessionID) {
 }
 
 // end notes that a connection has ended and returns the sessions that end with it.
-func (l *leases) end(conn *connection, now time.Time) []session.SessionID {
+func (l *leases) end(conn *connection, now time.Time) []session.ID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	conn.ended = true
-	var out []session.SessionID
+	var out []session.ID
 	for id := range conn.uses {
 		le := l.open[id]
 		delete(le.connections, conn)
@@ -166,10 +166,10 @@ func (l *leases) end(conn *connection, now time.Time) []session.SessionID {
 // idle drops and returns the sessions without a connection since before a time. It
 // drops those that have ended, too, if their clients name them: behind a proxy one
 // connection can see any number. Of the others the next call is told first.
-func (l *leases) idle(before time.Time) []session.SessionID {
+func (l *leases) idle(before time.Time) []session.ID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []session.SessionID
+	var out []session.ID
 	for id, le := range l.open {
 		switch {
 		case le.named && le.session.Ended():
@@ -183,7 +183,7 @@ func (l *leases) idle(before time.Time) []session.SessionID {
 }
 
 // began notes a transaction of a session.
-func (l *leases) began(id session.SessionID, t session.TransactionID) {
+func (l *leases) began(id session.ID, t session.TransactionID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if le := l.open[id]; le != nil {
@@ -195,7 +195,7 @@ func (l *leases) began(id session.SessionID, t session.TransactionID) {
 }
 
 // finished notes that a client ended its transaction.
-func (l *leases) finished(id session.SessionID, t session.TransactionID) {
+func (l *leases) finished(id session.ID, t session.TransactionID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if le := l.open[id]; le != nil {
@@ -205,7 +205,7 @@ func (l *leases) finished(id session.SessionID, t session.TransactionID) {
 
 // successor returns t if the session's client has not ended it; else the one
 // transaction that it has open, or none.
-func (l *leases) successor(id session.SessionID, t session.TransactionID) session.TransactionID {
+func (l *leases) successor(id session.ID, t session.TransactionID) session.TransactionID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	le := l.open[id]
@@ -254,8 +254,8 @@ func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Cont
 // HandleRPC does nothing.
 func (connections) HandleRPC(context.Context, stats.RPCStats) {}
 
-func (s *Server) closeSessions(ctx context.Context, ids []session.SessionID) {
+func (s *Server) closeSessions(ctx context.Context, ids []session.ID) {
 	for _, id := range ids {
-		s.backend.CloseSession(ctx, id)
+		s.sessions.Close(ctx, id)
 	}
 }

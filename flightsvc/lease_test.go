@@ -92,7 +92,7 @@ func TestLeasesOfSessionsThatEndedGoBeforeTheirConnection(t *testing.T) {
 	one, other := handshake(t, h.Client, "a", "b"), handshake(t, h.Client, "a", "b")
 	require.NotEqual(t, one, other)
 	for id := range h.server.leases.open {
-		h.fake.CloseSession(t.Context(), id)
+		h.fake.Close(t.Context(), id)
 	}
 	h.move(t, sweepInterval)
 	require.Empty(t, h.server.leases.open)
@@ -136,7 +136,7 @@ func TestSessionOpenedAfterItsConnectionEndedIsClosed(t *testing.T) {
 
 func TestSuccessorOfATransaction(t *testing.T) {
 	t.Parallel()
-	l := leases{open: map[session.SessionID]*lease{"s": {}}}
+	l := leases{open: map[session.ID]*lease{"s": {}}}
 	l.began("s", "a")
 	require.Equal(t, session.TransactionID("a"), l.successor("s", "a"), "it is open")
 	l.finished("s", "a")

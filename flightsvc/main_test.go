@@ -48,7 +48,7 @@ func setup(t *testing.T, opts Options) *harness {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	s := New(f, opts)
+	s := New(f.backend(), opts)
 	go func() { served <- s.Serve(ctx, lis) }()
 	h := &harness{fake: f, addr: lis.Addr().String(), server: s, clock: now}
 	h.Client = h.connect(t)

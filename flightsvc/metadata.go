@@ -43,7 +43,7 @@ type namespace struct {
 // announces their snapshot. That of the temporary tables is among them only if
 // there are some: browsers would show it to everybody.
 func (s *Server) namespaces(ctx context.Context) ([]namespace, error) {
-	seen, err := s.backend.State(ctx, metadataCaller(ctx))
+	seen, err := s.statements.State(ctx, metadataCaller(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func TestViewSchemaIsTheResultOfTheView(t *testing.T) {
 	t.Parallel()
 	f := newFake(memory.DefaultAllocator)
 	f.tables["v"] = &fakeTable{schema: arrow.NewSchema([]arrow.Field{{Name: "a", Type: &arrow.Decimal128Type{Precision: 10, Scale: 2}}}, nil)}
-	s := New(f, Options{})
+	s := New(f.backend(), Options{})
 	schema, err := s.relationSchema(t.Context(), &relation{catalog: "lake", schema: "main", name: "v", kind: typeView})
 	require.NoError(t, err)
 	md := flightsql.ColumnMetadata{Data: ptr(schema.Field(0).Metadata)}

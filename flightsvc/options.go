@@ -50,7 +50,7 @@ func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOp
 	}
 	res := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
 	for name, value := range req.GetSessionOptions() {
-		if err := x.SetOption(ctx, name, optionValue(value)); err != nil {
+		if err := s.sessions.SetOption(ctx, x, name, optionValue(value)); err != nil {
 			_, known := x.Options()[name]
 			res.Errors[name] = optionError(err, known)
 		}
@@ -58,7 +58,7 @@ func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOp
 	return res, ctx.Err()
 }
 
-// optionValue returns what Session.SetOption takes; nil erases.
+// optionValue returns what Sessions.SetOption takes; nil erases.
 func optionValue(v *flight.SessionOptionValue) any {
 	switch v := v.GetOptionValue().(type) {
 	case *pb.SessionOptionValue_StringValue:
@@ -94,7 +94,7 @@ func (s *Server) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest
 	c := callOf(ctx)
 	if x := c.currentSession(); x != nil {
 		s.leases.forget(x.ID())
-		s.backend.CloseSession(ctx, x.ID())
+		s.sessions.Close(ctx, x.ID())
 		withdrawCookie(ctx) // the call may have offered it before it came here
 	}
 	return &flight.CloseSessionResult{Status: flight.CloseSessionResultClosed}, nil

@@ -16,7 +16,7 @@ import (
 
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // Why a statement that went on without its call was ended.
@@ -72,7 +72,7 @@ func (s *Server) PollFlightInfo(ctx context.Context, desc *flight.FlightDescript
 // pollFirst starts run beside the call and answers as soon as it is done, or
 // after Options.PollWait. A client that goes away before it was told how to poll
 // ends the statement.
-func (s *Server) pollFirst(ctx context.Context, id session.StatementID, run func(context.Context) (*flight.FlightInfo, error)) (*flight.PollInfo, error) {
+func (s *Server) pollFirst(ctx context.Context, id statement.ID, run func(context.Context) (*flight.FlightInfo, error)) (*flight.PollInfo, error) {
 	c := callOf(ctx)
 	rec := &heldHeaders{}
 	detached := grpc.NewContextWithServerTransportStream(context.WithoutCancel(ctx), rec)
@@ -147,7 +147,7 @@ func (s *Server) unfinished(p *poll) (*flight.PollInfo, error) {
 		FlightDescriptor: next,
 		ExpirationTime:   timestamppb.New(expires),
 	}
-	if share := s.backend.Progress(p.id); share >= 0 && share <= 1 {
+	if share := s.statements.Progress(p.id); share >= 0 && share <= 1 {
 		out.Progress = &share
 	}
 	return out, nil
@@ -155,7 +155,7 @@ func (s *Server) unfinished(p *poll) (*flight.PollInfo, error) {
 
 // poll is a statement that goes on without its call.
 type poll struct {
-	id       session.StatementID
+	id       statement.ID
 	identity *auth.Identity
 	cancel   context.CancelCauseFunc
 	header   *heldHeaders
@@ -186,7 +186,7 @@ type polls struct {
 	mu     sync.Mutex
 	limit  int
 	closed bool // guarded by mu; so is byID
-	byID   map[session.StatementID]*poll
+	byID   map[statement.ID]*poll
 }
 
 // add makes p known.
@@ -231,7 +231,7 @@ func (l *polls) remove(p *poll) {
 // join returns the statement for a call of its user to wait for.
 //
 // Errors: KindNotFound if it is not known, or another user's.
-func (l *polls) join(id session.StatementID, of *auth.Identity) (*poll, error) {
+func (l *polls) join(id statement.ID, of *auth.Identity) (*poll, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.byID[id]
@@ -255,7 +255,7 @@ func (l *polls) leave(p *poll, now time.Time) {
 // ended.
 //
 // Errors: KindForbidden for another user's.
-func (l *polls) cancel(id session.StatementID, by *auth.Identity) (bool, error) {
+func (l *polls) cancel(id statement.ID, by *auth.Identity) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.byID[id]

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // setupPoll returns a server that waits for nothing, so that a statement that
@@ -19,7 +19,7 @@ func setupPoll(t *testing.T, opts Options) *harness {
 	t.Helper()
 	opts.PollWait = time.Nanosecond
 	h := setup(t, opts)
-	h.fake.entered = make(chan session.StatementID, 8)
+	h.fake.entered = make(chan statement.ID, 8)
 	return h
 }
 
@@ -154,7 +154,7 @@ func TestAbandonedStatementIsEnded(t *testing.T) {
 func TestClientThatLeavesBeforeItKnowsHowToPollEndsTheStatement(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{PollWait: time.Hour})
-	h.fake.entered = make(chan session.StatementID, 1)
+	h.fake.entered = make(chan statement.ID, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // CreatePreparedStatement describes a statement of any kind. The handle holds
@@ -19,7 +20,7 @@ func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.Acti
 	if err != nil {
 		return res, err
 	}
-	d, err := s.backend.Describe(ctx, st)
+	d, err := s.statements.Describe(ctx, st)
 	if err != nil {
 		return res, err
 	}
@@ -78,7 +79,7 @@ func (s *Server) preparedInfo(ctx context.Context, v sealed, desc *flight.Flight
 	}
 	if params != nil && params.NumRows() == 0 {
 		t := sealed{Purpose: purposeUpdate, ID: v.ID}
-		return s.flightInfo(t, session.Query{Schema: countSchema(), Bytes: lake.Unknown}, desc)
+		return s.flightInfo(t, statement.Query{Schema: countSchema(), Bytes: lake.Unknown}, desc)
 	}
 	return s.updateInfo(ctx, v.statement(caller, params), desc)
 }
@@ -96,7 +97,7 @@ func (s *Server) preparedCaller(ctx context.Context, v *sealed) session.Caller {
 	return caller
 }
 
-func sessionID(x *session.Session) session.SessionID {
+func sessionID(x *session.Session) session.ID {
 	if x == nil {
 		return ""
 	}
@@ -109,7 +110,7 @@ func (s *Server) GetSchemaPreparedStatement(ctx context.Context, q flightsql.Pre
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.backend.Describe(ctx, v.statement(s.preparedCaller(ctx, &v), nil))
+	d, err := s.statements.Describe(ctx, v.statement(s.preparedCaller(ctx, &v), nil))
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // Defaults and fixed limits of the server.
@@ -144,16 +145,18 @@ type Options struct {
 // Server is a Flight SQL server over a Backend. It is safe for concurrent use.
 type Server struct {
 	flightsql.BaseServer
-	backend Backend
-	opts    Options
-	log     *slog.Logger
-	mem     memory.Allocator
-	clock   clock.Clock
-	seals   sealer
-	info    []sqlInfo
-	leases  leases
-	polls   polls
-	work    sync.WaitGroup // what goes on beside calls
+	sessions     Sessions
+	transactions Transactions
+	statements   Statements
+	opts         Options
+	log          *slog.Logger
+	mem          memory.Allocator
+	clock        clock.Clock
+	seals        sealer
+	info         []sqlInfo
+	leases       leases
+	polls        polls
+	work         sync.WaitGroup // what goes on beside calls
 	// strangers has a place for each message that is read for them at a time.
 	strangers chan struct{}
 }
@@ -197,12 +200,13 @@ func (o Options) withDefaults() Options {
 func New(backend Backend, opts Options) *Server {
 	opts = opts.withDefaults()
 	return &Server{
-		backend: backend, opts: opts, log: opts.Logger, mem: opts.Allocator, clock: opts.Clock,
+		sessions: backend.Sessions, transactions: backend.Transactions, statements: backend.Statements,
+		opts: opts, log: opts.Logger, mem: opts.Allocator, clock: opts.Clock,
 		seals:     sealer{key: opts.Key},
 		info:      sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
-		leases:    leases{open: map[session.SessionID]*lease{}},
+		leases:    leases{open: map[session.ID]*lease{}},
 		strangers: make(chan struct{}, strangerMessagesMax),
-		polls:     polls{byID: map[session.StatementID]*poll{}, limit: opts.PollStatementsMax},
+		polls:     polls{byID: map[statement.ID]*poll{}, limit: opts.PollStatementsMax},
 	}
 }
 

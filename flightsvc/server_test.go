@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 func TestHandshakeTakesAnyCredentials(t *testing.T) {
@@ -46,13 +46,13 @@ type stuck struct {
 	release chan struct{}
 }
 
-func (s *stuck) Execute(ctx context.Context, _ session.Statement) (session.Update, error) {
+func (s *stuck) Execute(ctx context.Context, _ statement.Statement) (statement.Update, error) {
 	close(s.entered)
 	select {
 	case <-ctx.Done():
-		return session.Update{}, ctx.Err()
+		return statement.Update{}, ctx.Err()
 	case <-s.release:
-		return session.Update{Rows: 1}, nil
+		return statement.Update{Rows: 1}, nil
 	}
 }
 
@@ -72,7 +72,9 @@ func TestDrain(t *testing.T) {
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(t.Context())
 		served, called := make(chan error, 1), make(chan error, 1)
-		go func() { served <- New(b, Options{DrainTimeout: c.timeout}).Serve(ctx, lis) }()
+		go func() {
+			served <- New(Backend{Sessions: b, Transactions: b, Statements: b}, Options{DrainTimeout: c.timeout}).Serve(ctx, lis)
+		}()
 		client, err := flightsql.NewClient(lis.Addr().String(), nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		require.NoError(t, err)
 		go func() {
@@ -101,7 +103,7 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	s := New(newFake(memory.DefaultAllocator), Options{TLS: &tls.Config{Certificates: site.TLS.Certificates, MinVersion: tls.VersionTLS12}})
+	s := New(newFake(memory.DefaultAllocator).backend(), Options{TLS: &tls.Config{Certificates: site.TLS.Certificates, MinVersion: tls.VersionTLS12}})
 	go func() { served <- s.Serve(ctx, lis) }()
 	creds := credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	client, err := flightsql.NewClient(lis.Addr().String(), nil, nil, grpc.WithTransportCredentials(creds))
@@ -118,7 +120,7 @@ func TestServeFailsOnAClosedListener(t *testing.T) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, lis.Close())
-	require.Error(t, New(newFake(memory.DefaultAllocator), Options{}).Serve(t.Context(), lis))
+	require.Error(t, New(newFake(memory.DefaultAllocator).backend(), Options{}).Serve(t.Context(), lis))
 }
 
 func TestMessageLargerThanTheLimitIsExhausted(t *testing.T) {
@@ -145,7 +147,7 @@ func BenchmarkExport(b *testing.B) {
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(b.Context())
 	served := make(chan error, 1)
-	go func() { served <- New(f, Options{}).Serve(ctx, lis) }()
+	go func() { served <- New(f.backend(), Options{}).Serve(ctx, lis) }()
 	h := &harness{fake: f, addr: lis.Addr().String()}
 	h.table("t", make([]int64, 400_000)...)
 	tab := f.tables["t"]

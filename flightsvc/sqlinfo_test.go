@@ -53,7 +53,7 @@ func TestSQLInfoHasTheTypesThatDriversCastTo(t *testing.T) {
 
 func TestSQLInfoSaysWhatTransactionsDo(t *testing.T) {
 	t.Parallel()
-	s := New(nil, Options{})
+	s := New(Backend{}, Options{})
 	s.info = sqlInfos(serverFacts{transactionTimeout: 90 * time.Second})
 	got := map[flightsql.SqlInfo]any{}
 	for _, info := range s.info {
@@ -76,7 +76,7 @@ func TestSQLInfoSaysWhatTransactionsDo(t *testing.T) {
 
 func TestAskedForTwiceIsAnsweredTwiceAndUnknownNotAtAll(t *testing.T) {
 	t.Parallel()
-	s := New(nil, Options{Version: "v"})
+	s := New(Backend{}, Options{Version: "v"})
 	got := s.infos([]uint32{1, 99_999, 1, 12})
 	require.Equal(t, []sqlInfo{{1, "v"}, {1, "v"}}, got)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // GetFlightInfoStatement plans a query, or runs an update once: drivers send
@@ -27,16 +28,15 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, q flightsql.Stateme
 	return s.statementInfo(ctx, st, desc)
 }
 
-func (s *Server) statementInfo(ctx context.Context, st session.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	d, err := s.backend.Describe(ctx, st)
+func (s *Server) statementInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	q, err := s.statements.Plan(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	if d.Update {
-		return s.updateInfo(ctx, st, desc)
+	if q.Update {
+		return s.updateInfo(ctx, q.Statement, desc)
 	}
-	v := sealed{ID: st.ID, SQL: st.SQL, Schema: st.Scope.Schema}
-	return s.queryInfo(ctx, v, st.Caller, desc)
+	return s.plannedInfo(ctx, sealed{ID: st.ID, SQL: st.SQL, Schema: st.Scope.Schema}, q, desc)
 }
 
 // GetSchemaStatement plans a statement and never runs it.
@@ -45,7 +45,7 @@ func (s *Server) GetSchemaStatement(ctx context.Context, q flightsql.StatementQu
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.backend.Describe(ctx, st)
+	d, err := s.statements.Describe(ctx, st)
 	if err != nil {
 		return nil, err
 	}
@@ -65,28 +65,28 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.St
 // statement returns what every statement command carries.
 //
 // Errors: KindInvalid for no SQL; KindNotFound for a catalog that does not exist.
-func (s *Server) statement(ctx context.Context, sql string, transaction []byte) (session.Statement, error) {
+func (s *Server) statement(ctx context.Context, sql string, transaction []byte) (statement.Statement, error) {
 	if sql == "" {
-		return session.Statement{}, lake.Errorf(lake.KindInvalid, "the statement is empty")
+		return statement.Statement{}, lake.Errorf(lake.KindInvalid, "the statement is empty")
 	}
 	c := callOf(ctx)
 	if err := c.checkCatalog(); err != nil {
-		return session.Statement{}, err
+		return statement.Statement{}, err
 	}
-	st := session.Statement{SQL: sql, Scope: c.scope(), Caller: c.caller(), ID: newStatementID()}
+	st := statement.Statement{SQL: sql, Scope: c.scope(), Caller: c.caller(), ID: newStatementID()}
 	st.Caller.Transaction = session.TransactionID(transaction)
 	return st, nil
 }
 
-func newStatementID() session.StatementID { return session.StatementID(uuid.NewString()) }
+func newStatementID() statement.ID { return statement.ID(uuid.NewString()) }
 
 // execute runs an update, with the append token of the call, and announces its
 // snapshot.
-func (s *Server) execute(ctx context.Context, st session.Statement) (up session.Update, err error) {
+func (s *Server) execute(ctx context.Context, st statement.Statement) (up statement.Update, err error) {
 	if st.Token, err = callOf(ctx).appendToken(); err != nil {
-		return session.Update{}, err
+		return statement.Update{}, err
 	}
-	up, err = s.backend.Execute(ctx, st)
+	up, err = s.statements.Execute(ctx, st)
 	if err == nil {
 		announceSnapshot(ctx, up.Snapshot)
 	}
@@ -94,23 +94,22 @@ func (s *Server) execute(ctx context.Context, st session.Statement) (up session.
 }
 
 // updateInfo runs an update; the ticket holds the outcome.
-func (s *Server) updateInfo(ctx context.Context, st session.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) updateInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	up, err := s.execute(ctx, st)
 	if err != nil {
 		return nil, err
 	}
 	t := sealed{Purpose: purposeUpdate, ID: st.ID, Snapshot: up.Snapshot, Rows: up.Rows}
-	return s.flightInfo(t, session.Query{Schema: countSchema(), Rows: up.Rows, Bytes: lake.Unknown}, desc)
+	return s.flightInfo(t, statement.Query{Schema: countSchema(), Rows: up.Rows, Bytes: lake.Unknown}, desc)
 }
 
-// queryInfo plans a query. With several parameter rows the plan of the first
-// stands for all.
+// queryInfo plans a query with parameters. With several rows of them the plan of the
+// first stands for all.
 func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	params, err := decodeParams(v.Params, s.mem)
 	if err != nil {
 		return nil, err
 	}
-	v.Purpose, v.Rows, v.Naive = purposeQuery, lake.Unknown, callOf(ctx).option(zoneOption) == zoneNaive
 	var row arrow.RecordBatch
 	if params != nil {
 		defer params.Release()
@@ -120,15 +119,21 @@ func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller,
 		row = params.NewSlice(0, 1)
 		defer row.Release()
 	}
-	q, err := s.backend.Plan(ctx, v.statement(caller, row))
+	q, err := s.statements.Plan(ctx, v.statement(caller, row))
 	if err != nil {
 		return nil, err
 	}
-	announceSnapshot(ctx, q.Snapshot)
-	v.Snapshot, v.View, v.Time = q.Snapshot, q.View, q.Time
 	if params != nil && params.NumRows() > 1 {
 		q.Rows, q.Bytes, q.Parts = lake.Unknown, lake.Unknown, nil
 	}
+	return s.plannedInfo(ctx, v, q, desc)
+}
+
+// plannedInfo describes the result of a planned query.
+func (s *Server) plannedInfo(ctx context.Context, v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	announceSnapshot(ctx, q.Snapshot)
+	v.Purpose, v.Rows, v.Naive = purposeQuery, lake.Unknown, callOf(ctx).option(zoneOption) == zoneNaive
+	v.Snapshot, v.View, v.Time = q.Snapshot, q.View, q.Time
 	if callOf(ctx).readsOneEndpoint() {
 		q.Parts = nil
 	}
@@ -138,27 +143,27 @@ func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller,
 
 // emptyInfo answers a query bound to zero rows: it has a schema and no rows.
 func (s *Server) emptyInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	d, err := s.backend.Describe(ctx, v.statement(caller, nil))
+	d, err := s.statements.Describe(ctx, v.statement(caller, nil))
 	if err != nil {
 		return nil, err
 	}
-	return s.flightInfo(v, session.Query{Schema: resultSchema(d.Result, v.Naive)}, desc)
+	return s.plannedInfo(ctx, v, statement.Query{Schema: d.Result}, desc)
 }
 
 // statement returns the statement of v with one row of parameters, or none.
-func (v *sealed) statement(caller session.Caller, row arrow.RecordBatch) session.Statement {
-	return session.Statement{SQL: v.SQL, Scope: session.Scope{Schema: v.Schema}, Caller: caller, ID: v.ID, Params: row}
+func (v *sealed) statement(caller session.Caller, row arrow.RecordBatch) statement.Statement {
+	return statement.Statement{SQL: v.SQL, Scope: session.Scope{Schema: v.Schema}, Caller: caller, ID: v.ID, Params: row}
 }
 
 // infoMetadata is the app_metadata of a FlightInfo, as JSON.
 type infoMetadata struct {
-	Statement session.StatementID `json:"statement_id"`
-	Snapshot  lake.SnapshotID     `json:"snapshot_id,omitempty"`
+	Statement statement.ID    `json:"statement_id"`
+	Snapshot  lake.SnapshotID `json:"snapshot_id,omitempty"`
 }
 
 // flightInfo describes the result of v, with an endpoint for each part of q. None
 // has a location: the same connection.
-func (s *Server) flightInfo(v sealed, q session.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) flightInfo(v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	meta, err := json.Marshal(infoMetadata{Statement: v.ID, Snapshot: v.Snapshot})
 	if err != nil {
 		return nil, lake.Wrap(lake.KindInternal, "encode app_metadata", err)
@@ -173,7 +178,7 @@ func (s *Server) flightInfo(v sealed, q session.Query, desc *flight.FlightDescri
 	}
 	parts := q.Parts
 	if len(parts) == 0 {
-		parts = []session.Part{{}}
+		parts = []lake.Part{{}}
 	}
 	for _, v.Part = range parts {
 		e, err := s.endpoint(v)
@@ -189,6 +194,9 @@ func (s *Server) flightInfo(v sealed, q session.Query, desc *flight.FlightDescri
 // from now.
 func (s *Server) endpoint(v sealed) (*flight.FlightEndpoint, error) {
 	v.Expires = s.clock.Now().Add(s.opts.TicketLifetime).Truncate(time.Second)
+	if v.Purpose == purposeQuery && v.Snapshot != 0 { // snapshot 0 has no tables
+		s.statements.Retain(v.Snapshot, v.Expires)
+	}
 	ticket, err := flightsql.CreateStatementQueryTicket(s.seals.seal(v))
 	if err != nil {
 		return nil, lake.Wrap(lake.KindInternal, "encode ticket", err)
@@ -196,7 +204,7 @@ func (s *Server) endpoint(v sealed) (*flight.FlightEndpoint, error) {
 	return &flight.FlightEndpoint{Ticket: &flight.Ticket{Ticket: ticket}, ExpirationTime: timestamppb.New(v.Expires)}, nil
 }
 
-func (s *Server) schemaResult(ctx context.Context, d session.Description) *flight.SchemaResult {
+func (s *Server) schemaResult(ctx context.Context, d statement.Description) *flight.SchemaResult {
 	schema := countSchema()
 	if !d.Update {
 		schema = resultSchema(d.Result, callOf(ctx).option(zoneOption) == zoneNaive)
@@ -271,7 +279,7 @@ func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, e
 	defer params.Release()
 	switch params.NumRows() {
 	case 0:
-		d, err := s.backend.Describe(ctx, v.statement(callOf(ctx).caller(), nil))
+		d, err := s.statements.Describe(ctx, v.statement(callOf(ctx).caller(), nil))
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +294,7 @@ func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, e
 }
 
 func (s *Server) runQuery(ctx context.Context, v sealed, row arrow.RecordBatch) (array.RecordReader, error) {
-	rows, err := s.backend.Run(ctx, session.Query{
+	rows, err := s.statements.Run(ctx, statement.Query{
 		Statement: v.statement(callOf(ctx).caller(), row), Snapshot: v.Snapshot, View: v.View, Time: v.Time, Part: v.Part,
 		Rows: lake.Unknown, Bytes: lake.Unknown,
 	})

@@ -249,7 +249,7 @@ func TestClientThatLeavesEndsTheStream(t *testing.T) {
 
 func TestKeyIsRandomByDefault(t *testing.T) {
 	t.Parallel()
-	s := New(newFake(memory.DefaultAllocator), Options{})
+	s := New(newFake(memory.DefaultAllocator).backend(), Options{})
 	require.NotEmpty(t, s.seals.key, "an empty key would let anybody forge tickets")
-	require.NotEqual(t, New(nil, Options{}).seals.key, s.seals.key)
+	require.NotEqual(t, New(Backend{}, Options{}).seals.key, s.seals.key)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // The table types, as GetTables spells them.
@@ -174,7 +174,7 @@ func (s *Server) relationSchema(ctx context.Context, r *relation) (*arrow.Schema
 	if r.table != nil {
 		return tableSchema(r), nil
 	}
-	d, err := s.backend.Describe(ctx, session.Statement{
+	d, err := s.statements.Describe(ctx, statement.Statement{
 		SQL:    "SELECT * FROM " + lake.QuoteIdent(r.catalog) + "." + lake.QuoteIdent(r.schema) + "." + lake.QuoteIdent(r.name),
 		Caller: metadataCaller(ctx),
 	})

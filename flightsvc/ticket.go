@@ -7,6 +7,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // sealVersion is the first byte of everything sealed. Version 1 had neither
@@ -39,18 +40,18 @@ const (
 type sealed struct {
 	Purpose     purpose
 	Expires     time.Time // to the second; zero means never
-	ID          session.StatementID
+	ID          statement.ID
 	Snapshot    lake.SnapshotID
 	Time        time.Time // what now() is; zero in all but query tickets
-	View        session.ViewID
-	Part        session.Part
+	View        statement.ViewID
+	Part        lake.Part
 	Rows        int64
 	Update      bool
 	Naive       bool  // timestamps are sent without their zone
 	ParamCount  int64 // parameters of the statement
 	Transaction session.TransactionID
-	Session     session.SessionID // whose client began the transaction; empty without one
-	Schema      string            // default schema of the statement
+	Session     session.ID // whose client began the transaction; empty without one
+	Schema      string     // default schema of the statement
 	SQL         string
 	Params      []byte // bound rows as an IPC stream; empty if none are bound
 }
@@ -166,16 +167,16 @@ func decodeSealed(p purpose, body []byte) (sealed, bool) {
 	flags := d.byte()
 	v := sealed{Purpose: p, Update: flags&updateFlag != 0, Naive: flags&naiveFlag != 0}
 	v.Expires = timeOf(d.varint(), time.Second)
-	v.ID = session.StatementID(d.bytes())
+	v.ID = statement.ID(d.bytes())
 	v.Snapshot = lake.SnapshotID(d.varint())
 	v.Time = timeOf(d.varint(), time.Nanosecond)
-	v.View = session.ViewID(d.bytes())
+	v.View = statement.ViewID(d.bytes())
 	v.Part.From = d.bound()
 	v.Part.To = d.bound()
 	v.Rows = d.varint()
 	v.ParamCount = d.varint()
 	v.Transaction = session.TransactionID(d.bytes())
-	v.Session = session.SessionID(d.bytes())
+	v.Session = session.ID(d.bytes())
 	v.Schema = string(d.bytes())
 	v.SQL = string(d.bytes())
 	v.Params = d.bytes()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 func anySealed() *rapid.Generator[sealed] {
@@ -17,13 +18,13 @@ func anySealed() *rapid.Generator[sealed] {
 		v := sealed{
 			Purpose:     purpose(rapid.IntRange(1, 4).Draw(t, "purpose")),
 			Expires:     timeOf(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "expires"), time.Second),
-			ID:          session.StatementID(rapid.String().Draw(t, "id")),
+			ID:          statement.ID(rapid.String().Draw(t, "id")),
 			Time:        timeOf(rapid.Int64().Draw(t, "time"), time.Nanosecond),
-			View:        session.ViewID(rapid.String().Draw(t, "view")),
-			Part:        session.Part{From: anyBound(t), To: anyBound(t)},
+			View:        statement.ViewID(rapid.String().Draw(t, "view")),
+			Part:        lake.Part{From: anyBound(t), To: anyBound(t)},
 			Naive:       rapid.Bool().Draw(t, "naive"),
 			Transaction: session.TransactionID(rapid.String().Draw(t, "transaction")),
-			Session:     session.SessionID(rapid.String().Draw(t, "session")),
+			Session:     session.ID(rapid.String().Draw(t, "session")),
 			Schema:      rapid.String().Draw(t, "schema"),
 			SQL:         rapid.String().Draw(t, "sql"),
 			Params:      rapid.SliceOf(rapid.Byte()).Draw(t, "params"),
@@ -36,8 +37,8 @@ func anySealed() *rapid.Generator[sealed] {
 	})
 }
 
-func anyBound(t *rapid.T) session.Bound {
-	return session.Bound{File: lake.FileID(rapid.Int64().Draw(t, "file")), RowGroup: rapid.Int32().Draw(t, "group")}
+func anyBound(t *rapid.T) lake.Bound {
+	return lake.Bound{File: lake.FileID(rapid.Int64().Draw(t, "file")), RowGroup: rapid.Int32().Draw(t, "group")}
 }
 
 func TestSealedRoundTrip(t *testing.T) {

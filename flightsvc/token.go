@@ -18,7 +18,7 @@ const tokenPrefix = "flightlake."
 //
 //	session, user, issued varint, expires varint (both s since 1970)
 type token struct {
-	Session session.SessionID
+	Session session.ID
 	User    string // empty if authentication is off
 	Issued  time.Time
 	Expires time.Time
@@ -48,7 +48,7 @@ func (s sealer) openToken(text string, now time.Time) (token, error) {
 		return t, errToken("was not made by this server, or by an earlier run of it with another key")
 	}
 	d := decoder{rest: body}
-	t = token{Session: session.SessionID(d.bytes()), User: string(d.bytes())}
+	t = token{Session: session.ID(d.bytes()), User: string(d.bytes())}
 	t.Issued, t.Expires = timeOf(d.varint(), time.Second), timeOf(d.varint(), time.Second)
 	switch {
 	case d.bad || len(d.rest) > 0:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/statement"
 )
 
 // BeginTransaction makes a transaction in the client's session, which is opened
@@ -17,7 +18,7 @@ func (s *Server) BeginTransaction(ctx context.Context, _ flightsql.ActionBeginTr
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.backend.Begin(ctx, caller)
+	id, err := s.transactions.Begin(ctx, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func (s *Server) BeginTransaction(ctx context.Context, _ flightsql.ActionBeginTr
 
 // EndTransaction commits or rolls back.
 //
-// Errors: KindInvalid for neither; those of Backend.End.
+// Errors: KindInvalid for neither; those of Transactions.End.
 func (s *Server) EndTransaction(ctx context.Context, req flightsql.ActionEndTransactionRequest) error {
 	action := req.GetAction()
 	if action != flightsql.EndTransactionCommit && action != flightsql.EndTransactionRollback {
@@ -39,7 +40,7 @@ func (s *Server) EndTransaction(ctx context.Context, req flightsql.ActionEndTran
 	}
 	caller := callOf(ctx).caller()
 	caller.Transaction = id
-	up, err := s.backend.End(ctx, caller, id, action == flightsql.EndTransactionCommit)
+	up, err := s.transactions.End(ctx, caller, id, action == flightsql.EndTransactionCommit)
 	if caller.Session != nil {
 		s.leases.finished(caller.Session.ID(), id) // it has ended, whatever the result
 	}
@@ -55,18 +56,18 @@ func (s *Server) BeginSavepoint(ctx context.Context, req flightsql.ActionBeginSa
 	if caller.Transaction = session.TransactionID(req.GetTransactionId()); caller.Transaction == "" {
 		return nil, lake.Errorf(lake.KindInvalid, "the request names no transaction")
 	}
-	id, err := s.backend.Savepoint(ctx, caller, req.GetName())
+	id, err := s.transactions.Savepoint(ctx, caller, req.GetName())
 	return []byte(id), err
 }
 
 // EndSavepoint releases a savepoint or rolls back to it.
 //
-// Errors: KindInvalid for neither; those of Backend.EndSavepoint.
+// Errors: KindInvalid for neither; those of Transactions.EndSavepoint.
 func (s *Server) EndSavepoint(ctx context.Context, req flightsql.ActionEndSavepointRequest) error {
 	action := req.GetAction()
 	if action != flightsql.EndSavepointRelease && action != flightsql.EndSavepointRollback {
 		return lake.Errorf(lake.KindInvalid, "the request says neither release nor rollback")
 	}
-	id := session.SavepointID(req.GetSavepointId())
-	return s.backend.EndSavepoint(ctx, callOf(ctx).caller(), id, action == flightsql.EndSavepointRelease)
+	id := statement.SavepointID(req.GetSavepointId())
+	return s.transactions.EndSavepoint(ctx, callOf(ctx).caller(), id, action == flightsql.EndSavepointRelease)
 }

@@ -20,7 +20,7 @@ func (g getTypes) GetDataType() *int32 { return g.dataType }
 
 func typeRows(t *testing.T, dataType *int32) []string {
 	t.Helper()
-	s := New(nil, Options{})
+	s := New(Backend{}, Options{})
 	schema, ch, err := s.DoGetXdbcTypeInfo(t.Context(), getTypes{dataType})
 	require.True(t, schema_ref.XdbcTypeInfo.Equal(schema))
 	return listing(t, schema, ch, err)

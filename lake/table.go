@@ -50,9 +50,20 @@ type Schema struct {
 	Views   []View  // sorted by name
 }
 
+// Origin says who keeps a table.
+type Origin uint8
+
+// The origins of tables.
+const (
+	OriginCatalog     Origin = iota // it is committed
+	OriginTransaction               // a transaction made it and has not committed it
+	OriginSession                   // it is a temporary table of a session
+)
+
 // Table is a named set of rows.
 type Table struct {
 	ID        TableID
+	Origin    Origin
 	UUID      string
 	SchemaID  SchemaID
 	Schema    string // name of its schema

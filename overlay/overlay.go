@@ -43,6 +43,7 @@ type Overlay struct {
 	settings []catalog.Operation
 	appends  []tokenOfAppend
 	ids      *atomic.Int64 // the last id that was given; it goes down
+	origin   lake.Origin   // of the tables that it makes
 	lastFile lake.FileID
 	// ownState is set while an overlay is being made whose state is its own.
 	ownState bool
@@ -55,11 +56,20 @@ type tokenOfAppend struct {
 	rows  int64
 }
 
-// New returns an overlay that changes nothing. The ids of what is added to
-// it are counted down from ids, which all overlays of a kind share: no two tables
-// have the same, for planning knows a table by its id.
-func New(base *lake.State, snapshot lake.SnapshotID, ids *atomic.Int64) *Overlay {
-	return &Overlay{snapshot: snapshot, base: base, state: base, ids: ids, lastFile: firstAddedFile - 1}
+// Options say what overlays of a kind have in common.
+type Options struct {
+	// IDs is the last id that was given to what is new; ids are counted down from it.
+	// All overlays of a kind share it: no two tables have the same id, for planning
+	// knows a table by it.
+	IDs *atomic.Int64
+	// Origin is that of new tables.
+	Origin lake.Origin
+}
+
+// New returns an overlay that changes nothing. What is added to it is live from
+// snapshot on.
+func New(base *lake.State, snapshot lake.SnapshotID, o Options) *Overlay {
+	return &Overlay{snapshot: snapshot, base: base, state: base, ids: o.IDs, origin: o.Origin, lastFile: firstAddedFile - 1}
 }
 
 // Snapshot returns the snapshot from which on what the overlay adds is live.
@@ -216,7 +226,7 @@ func (o *Overlay) createTable(op catalog.CreateTable) (lake.TableID, int64, erro
 		}
 	}
 	t := lake.Table{
-		ID: lake.TableID(o.nextID()), UUID: uuid.Nil.String(), SchemaID: schema.ID, Schema: schema.Name, Name: op.Name,
+		ID: lake.TableID(o.nextID()), Origin: o.origin, UUID: uuid.Nil.String(), SchemaID: schema.ID, Schema: schema.Name, Name: op.Name,
 		Path: op.Path, Comment: op.Comment, Columns: lake.CloneColumns(op.Columns), Options: maps.Clone(op.Options),
 		Begin: o.snapshot, PrimaryKey: op.PrimaryKey, ForeignKeys: op.ForeignKeys,
 	}
@@ -388,6 +398,21 @@ func (o *Overlay) locate(schema, table string) (*lake.Schema, *lake.Table, error
 		return nil, nil, lake.TableNotFound(o.state, schema, table)
 	}
 	return sc, t, nil
+}
+
+// Bytes estimates the memory that the overlay keeps alive, shared or not; 0 for nil.
+func (o *Overlay) Bytes() int64 {
+	if o == nil {
+		return 0
+	}
+	const perTable, perFile, perGroup = 1024, 512, 128
+	n := int64(perTable * len(o.created))
+	for _, files := range o.files {
+		for _, f := range files {
+			n += perFile + int64(perGroup*(len(f.Stats)+len(f.RowGroups)*(1+len(f.Stats))))
+		}
+	}
+	return n
 }
 
 // Version returns the files of a table: those of base, which is nil for a table

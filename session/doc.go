@@ -1,8 +1,7 @@
-// Package session is where the parts meet: it runs what a client asks for, a
-// statement, an append or the description of either. A Service pins each
-// statement to one snapshot, has the planner prune it, runs it in the scanner
-// or in the engine, and publishes what writes produced as one Commit.
+// Package session holds what clients keep between their calls: a Session has
+// options and temporary tables, and a Caller says on whose behalf a call runs and
+// in which session and transaction. A Registry holds the open sessions.
 //
-// It knows neither gRPC nor SQL's grammar nor any driver: package planner reads
-// SQL, package engine runs it, package catalog stores what was published.
+// It runs no statements and knows no transactions: package txn holds those of a
+// session, and package lakehouse ends what belongs to a session together with it.
 package session

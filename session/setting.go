@@ -2,14 +2,11 @@ package session
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
-	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
 // Limits of settings.
@@ -26,26 +23,41 @@ const (
 	zonesNaive = "naive" // they are sent without a zone
 )
 
-// settings are the values of a session's options. The zero value holds the
+// Settings are the values of a session's options. The zero value holds the
 // defaults.
-type settings struct {
-	schema      string         // empty means main
-	timeout     *time.Duration // nil means the server's
-	naive       bool
-	application string
+type Settings struct {
+	Schema      string         // empty means lake.DefaultSchema
+	Timeout     *time.Duration // of statements; nil means the server's
+	Naive       bool           // timestamps with a zone are sent without
+	Application string         // name of the client's program
+}
+
+// Names tells what the values of options may name.
+type Names interface {
+	// SchemaName returns the name of a schema that the session sees, as it is written.
+	// Errors: KindNotFound, with near names.
+	SchemaName(ctx context.Context, x *Session, name string) (string, error)
+	// EngineSetting reports whether the server's engine has a setting of that name.
+	EngineSetting(ctx context.Context, name string) (bool, error)
 }
 
 // change is what a SET does to the settings of a session.
-type change func(v *settings)
+type change func(v *Settings)
+
+// valueOf is the session whose option gets a value, and what that may name.
+type valueOf struct {
+	session *Session
+	names   Names
+}
 
 // setting is one option.
 type setting struct {
 	name        string
 	description string
 	// getFunc returns the value as a client sees it.
-	getFunc func(s *Service, v settings) string
+	getFunc func(r *Registry, v Settings) string
 	// setFunc reads a value that a client gave, as text.
-	setFunc func(ctx context.Context, x *Session, text string) (change, error)
+	setFunc func(ctx context.Context, v valueOf, text string) (change, error)
 	reset   change
 }
 
@@ -54,38 +66,38 @@ func allSettings() []setting {
 	return []setting{
 		{
 			"application_name", "name of the program, for lake.sessions()",
-			func(_ *Service, v settings) string { return v.application },
-			setApplication, func(v *settings) { v.application = "" },
+			func(_ *Registry, v Settings) string { return v.Application },
+			setApplication, func(v *Settings) { v.Application = "" },
 		},
 		{
-			"catalog", "the catalog, which is always " + CatalogName,
-			func(*Service, settings) string { return CatalogName },
-			setCatalog, func(*settings) {},
+			"catalog", "the catalog, which is always " + lake.CatalogName,
+			func(*Registry, Settings) string { return lake.CatalogName },
+			setCatalog, func(*Settings) {},
 		},
 		{
 			"schema", "the schema of names without one",
-			func(_ *Service, v settings) string { return Scope{Schema: v.schema}.schema("") },
-			setSchema, func(v *settings) { v.schema = "" },
+			func(_ *Registry, v Settings) string { return Scope{Schema: v.Schema}.In("") },
+			setSchema, func(v *Settings) { v.Schema = "" },
 		},
 		{
 			"statement_timeout", "how long a statement may take, waiting included; 0 is for ever",
-			func(s *Service, v settings) string { return formatTimeout(s.timeout(v)) },
-			setTimeout, func(v *settings) { v.timeout = nil },
+			func(r *Registry, v Settings) string { return formatTimeout(r.Timeout(v)) },
+			setTimeout, func(v *Settings) { v.Timeout = nil },
 		},
 		{
 			"timestamptz", "how timestamps with a zone are sent: utc, or naive, which is without zone",
-			func(_ *Service, v settings) string {
-				if v.naive {
+			func(_ *Registry, v Settings) string {
+				if v.Naive {
 					return zonesNaive
 				}
 				return zonesUTC
 			},
-			setZones, func(v *settings) { v.naive = false },
+			setZones, func(v *Settings) { v.Naive = false },
 		},
 		{
 			"timezone", "the time zone, which is always UTC",
-			func(*Service, settings) string { return "UTC" },
-			setTimeZone, func(*settings) {},
+			func(*Registry, Settings) string { return "UTC" },
+			setTimeZone, func(*Settings) {},
 		},
 	}
 }
@@ -108,23 +120,31 @@ func findSetting(name string) (setting, bool) {
 // Options returns all session options with their values, which are strings.
 // "catalog" and "schema" are always among them.
 func (x *Session) Options() map[string]any {
-	values := x.values()
+	values := x.Settings()
 	options := map[string]any{}
 	for _, d := range allSettings() {
-		options[d.name] = d.getFunc(x.service, values)
+		options[d.name] = d.getFunc(x.registry, values)
 	}
 	return options
 }
 
-// values returns the settings as they are now.
-func (x *Session) values() settings {
+// Settings returns the settings as they are now.
+func (x *Session) Settings() Settings {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.settings
 }
 
-// defaultSchema returns the value of the option "schema"; empty means main.
-func (x *Session) defaultSchema() string { return x.values().schema }
+// Timeout returns the time-out of the session's statements; 0 means none.
+func (x *Session) Timeout() time.Duration { return x.registry.Timeout(x.Settings()) }
+
+// Timeout returns the time-out of statements under some settings; 0 means none.
+func (r *Registry) Timeout(v Settings) time.Duration {
+	if v.Timeout != nil {
+		return *v.Timeout
+	}
+	return r.options.StatementTimeout
+}
 
 // SetOption sets an option, or resets it if value is nil. A schema must exist.
 // A transaction that is rolled back does not take it back.
@@ -132,10 +152,10 @@ func (x *Session) defaultSchema() string { return x.values().schema }
 // Errors: KindNotFound, naming near ones, for an unknown name or schema;
 // KindForbidden for a setting of the server's engine; KindInvalid for a value of
 // the wrong type or range; KindUnauthenticated if the session has ended.
-func (x *Session) SetOption(ctx context.Context, name string, value any) error {
+func (x *Session) SetOption(ctx context.Context, names Names, name string, value any) error {
 	d, ok := findSetting(name)
 	if !ok {
-		return x.service.unknownSetting(ctx, name)
+		return unknownSetting(ctx, names, name)
 	}
 	set := d.reset
 	if value != nil {
@@ -143,14 +163,33 @@ func (x *Session) SetOption(ctx context.Context, name string, value any) error {
 		if err != nil {
 			return err
 		}
-		if strings.EqualFold(name, "database") && strings.EqualFold(text, CatalogName) {
+		if strings.EqualFold(name, "database") && strings.EqualFold(text, lake.CatalogName) {
 			d.setFunc = setCatalog // what DuckDB calls a database
 		}
-		if set, err = d.setFunc(ctx, x, text); err != nil {
+		if set, err = d.setFunc(ctx, valueOf{session: x, names: names}, text); err != nil {
 			return err
 		}
 	}
 	return x.apply(set)
+}
+
+// ResetOptions gives all options their defaults.
+//
+// Errors: KindUnauthenticated if the session has ended.
+func (x *Session) ResetOptions() error {
+	var resets []change
+	for _, d := range allSettings() {
+		resets = append(resets, d.reset)
+	}
+	return x.apply(resets...)
+}
+
+// UseSchema sets the default schema to one that the caller has found; empty means
+// lake.DefaultSchema.
+//
+// Errors: KindUnauthenticated if the session has ended.
+func (x *Session) UseSchema(name string) error {
+	return x.apply(func(v *Settings) { v.Schema = name })
 }
 
 // apply changes settings.
@@ -158,7 +197,7 @@ func (x *Session) apply(changes ...change) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended {
-		return errSessionEnded()
+		return errEnded()
 	}
 	for _, change := range changes {
 		change(&x.settings)
@@ -179,69 +218,51 @@ func optionText(name string, value any) (string, error) {
 	return "", lake.Errorf(lake.KindInvalid, "option %q takes a string, an integer or a boolean", name)
 }
 
-func setApplication(_ context.Context, _ *Session, text string) (change, error) {
+func setApplication(_ context.Context, _ valueOf, text string) (change, error) {
 	if len(text) > applicationBytesMax {
 		return nil, lake.Errorf(lake.KindInvalid, "application_name has %d bytes; it may have %d", len(text), applicationBytesMax)
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	return func(v *settings) { v.application = text }, nil
+	return func(v *Settings) { v.Application = text }, nil
 }
 
-func setCatalog(_ context.Context, _ *Session, text string) (change, error) {
-	if !strings.EqualFold(text, CatalogName) {
-		return nil, lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the catalog is %q", text, CatalogName)
+func setCatalog(_ context.Context, _ valueOf, text string) (change, error) {
+	if !strings.EqualFold(text, lake.CatalogName) {
+		return nil, lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the catalog is %q", text, lake.CatalogName)
 	}
-	return func(*settings) {}, nil
+	return func(*Settings) {}, nil
 }
 
-func setSchema(ctx context.Context, x *Session, text string) (change, error) {
-	v, err := x.service.view(ctx, Caller{Identity: x.identity, Session: x}, Scope{})
+func setSchema(ctx context.Context, of valueOf, text string) (change, error) {
+	name, err := of.names.SchemaName(ctx, of.session, text)
 	if err != nil {
 		return nil, err
 	}
-	schema, ok := v.state.Schema(text)
-	if !ok {
-		if rest, found := strings.CutPrefix(strings.ToLower(text), CatalogName+"."); found {
-			schema, ok = v.state.Schema(rest)
-		}
-	}
-	if !ok {
-		return nil, lake.SchemaNotFound(v.state, text)
-	}
-	name := schema.Name
-	return func(v *settings) { v.schema = name }, nil
+	return func(v *Settings) { v.Schema = name }, nil
 }
 
-func setTimeout(_ context.Context, _ *Session, text string) (change, error) {
+func setTimeout(_ context.Context, _ valueOf, text string) (change, error) {
 	timeout, err := parseTimeout(text)
 	if err != nil {
 		return nil, err
 	}
-	return func(v *settings) { v.timeout = &timeout }, nil
+	return func(v *Settings) { v.Timeout = &timeout }, nil
 }
 
-func setZones(_ context.Context, _ *Session, text string) (change, error) {
+func setZones(_ context.Context, _ valueOf, text string) (change, error) {
 	naive := strings.EqualFold(text, zonesNaive)
 	if !naive && !strings.EqualFold(text, zonesUTC) {
 		return nil, lake.Errorf(lake.KindInvalid, "timestamptz is %q or %q, not %q", zonesUTC, zonesNaive, text)
 	}
-	return func(v *settings) { v.naive = naive }, nil
+	return func(v *Settings) { v.Naive = naive }, nil
 }
 
-func setTimeZone(_ context.Context, _ *Session, text string) (change, error) {
+func setTimeZone(_ context.Context, _ valueOf, text string) (change, error) {
 	switch strings.ToLower(text) {
 	case "utc", "etc/utc", "gmt", "zulu", "z", "0", "+00", "+00:00":
-		return func(*settings) {}, nil
+		return func(*Settings) {}, nil
 	}
 	return nil, lake.Errorf(lake.KindInvalid, "time zone %q: the time zone is always UTC; convert with AT TIME ZONE", text)
-}
-
-// timeout returns the time-out of a session's statements; 0 means none.
-func (s *Service) timeout(v settings) time.Duration {
-	if v.timeout != nil {
-		return *v.timeout
-	}
-	return s.statementTimeout
 }
 
 // parseTimeout reads a duration as PostgreSQL does: a number with a unit, or
@@ -294,8 +315,8 @@ func formatTimeout(d time.Duration) string {
 }
 
 // unknownSetting is the error for an option that clients do not have.
-func (s *Service) unknownSetting(ctx context.Context, name string) error {
-	known, err := s.engineSetting(ctx, name)
+func unknownSetting(ctx context.Context, names Names, name string) error {
+	known, err := names.EngineSetting(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -311,80 +332,14 @@ func (s *Service) unknownSetting(ctx context.Context, name string) error {
 	return lake.Errorf(lake.KindNotFound, "setting %q does not exist%s; lake.settings() lists those that do", name, lake.DidYouMean(near))
 }
 
-// engineSetting reports whether DuckDB has a setting of that name.
-func (s *Service) engineSetting(ctx context.Context, name string) (bool, error) {
-	reader, err := s.Executor.Query(ctx, engine.Query{
-		SQL:       "SELECT 1 FROM duckdb_settings() WHERE lower(name) = " + lake.QuoteLiteral(strings.ToLower(name)) + " LIMIT 1",
-		Rewritten: true,
-	})
-	if err != nil {
-		return false, err
-	}
-	defer reader.Release()
-	return reader.Next(), reader.Err()
-}
+// Setting is an option with its value, as listings show it.
+type Setting struct{ Name, Value, Description string }
 
-// setSetting runs SET and RESET.
-func (s *Service) setSetting(ctx context.Context, c Caller, set *sqltext.Set) error {
-	switch {
-	case set.Global:
-		return lake.Errorf(lake.KindForbidden, "SET GLOBAL is closed to clients: the server's configuration sets what holds for all")
-	case set.Local:
-		return lake.Errorf(lake.KindUnsupported, "SET LOCAL is not supported: settings do not end with a transaction; use SET and RESET")
-	}
-	x, err := c.Open(ctx)
-	if err != nil {
-		return err
-	}
-	switch {
-	case set.Reset && set.Name == "":
-		var resets []change
-		for _, d := range allSettings() {
-			resets = append(resets, d.reset)
-		}
-		return x.apply(resets...)
-	case set.Reset:
-		return x.SetOption(ctx, set.Name, nil)
-	}
-	return x.SetOption(ctx, set.Name, set.Value)
-}
-
-// use runs USE: of a schema, or of the catalog, which goes back to main.
-func (s *Service) use(ctx context.Context, c Caller, name *sqltext.ObjectName) error {
-	x, err := c.Open(ctx)
-	if err != nil {
-		return err
-	}
-	if name.Schema != "" {
-		if err := checkCatalog(name.Schema); err != nil {
-			return err
-		}
-	}
-	set, err := setSchema(ctx, x, name.Name)
-	if errors.Is(err, lake.ErrNotFound) && name.Schema == "" && strings.EqualFold(name.Name, CatalogName) {
-		set, err = func(v *settings) { v.schema = "" }, nil
-	}
-	if err != nil {
-		return err
-	}
-	return x.apply(set)
-}
-
-// settingRows answers lake.settings().
-func (s *Service) settingRows(_ context.Context, v *view, a arguments) (*rowset, error) {
-	if err := a.atMost(0); err != nil {
-		return nil, err
-	}
-	var values settings
-	if v.caller.Session != nil {
-		values = v.caller.Session.values()
-	}
-	values.schema = v.scope.Schema
-	r := &rowset{columns: []lake.Column{
-		column("name", lake.TypeVarchar), column("value", lake.TypeVarchar), column("description", lake.TypeVarchar),
-	}}
+// Describe returns all options with the given values, sorted by name.
+func (r *Registry) Describe(values Settings) []Setting {
+	var out []Setting
 	for _, d := range allSettings() {
-		r.rows = append(r.rows, []any{d.name, d.getFunc(s, values), d.description})
+		out = append(out, Setting{d.name, d.getFunc(r, values), d.description})
 	}
-	return r, nil
+	return out
 }

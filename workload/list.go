@@ -32,7 +32,7 @@ func (r *Registry) List() []Running {
 	calls := make([][]*Statement, 0, len(r.turns))
 	for _, t := range r.turns {
 		list = append(list, Running{
-			Info: t.info, Queued: !t.running && !t.yielded.Load() && !t.info.Prompt, Began: t.began, Elapsed: now.Sub(t.began), Memory: t.memory.Load(),
+			Info: t.info, Queued: t.queued, Began: t.began, Elapsed: now.Sub(t.began), Memory: t.memory.Load(),
 		})
 		calls = append(calls, slices.Clone(t.calls))
 	}
@@ -82,7 +82,7 @@ func progressOf(calls []*Statement) float64 {
 type Stats struct {
 	Running, Queued int64 // statements now
 	MemoryBytes     int64 // that their allocators hold now
-	// Started counts calls that came, Killed statements that were killed or ended
+	// Started counts calls that began, Killed statements that were killed or ended
 	// with their session, TimedOut those whose time was over, and Refused those that
 	// got no turn.
 	Started, Killed, TimedOut, Refused int64

@@ -18,8 +18,9 @@ const (
 	queuedMaxDefault    = 1024
 	queueTimeoutDefault = 60 * time.Second
 	// stallTimeout is how long a statement may wait for its client to take rows
-	// before its turn is given to another. It is the interval of looking for one, too.
-	stallTimeout       = 5 * time.Second
+	// before its turn is given to another: longer than a client that reads takes for a
+	// batch. It is the interval of looking for one, too.
+	stallTimeout       = 100 * time.Millisecond
 	memoryBytesDefault = 1 << 30
 	// memoryTotalDefault is what runningMaxDefault scans read ahead, 64 MiB each.
 	memoryTotalDefault = 4 << 30
@@ -38,6 +39,10 @@ type Options struct {
 	// MemoryTotalMax bounds the memory of all statements; 0 means 4 GiB. When it is
 	// exceeded, the statement that holds most is ended.
 	MemoryTotalMax int64
+	// TicketLifetime is how long tickets may be redeemed that an earlier process made: for
+	// that long after its start OldestSnapshot takes every snapshot for read. 0 means
+	// that there are none.
+	TicketLifetime time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -58,18 +63,15 @@ type Info struct {
 	Session string
 	SQL     string
 	Kind    string // "query", "update" or "ingest"
-	// Timeout ends the statement that long after Start, waiting included; 0 means
+	// Timeout ends the statement that long after Begin, waiting included; 0 means
 	// that it may run for ever.
 	Timeout time.Duration
-	// Prompt is set for statements that must not wait, such as KILL and COMMIT:
-	// they are listed and killed as others and need no turn.
-	Prompt bool
 }
 
 // key names a turn.
 type key struct{ id, user string }
 
-// turn is one statement, which runs or waits to, and the calls that work for it.
+// turn is one statement and the calls that work for it.
 type turn struct {
 	info    Info // of the first call
 	began   time.Time
@@ -77,12 +79,18 @@ type turn struct {
 	memory  atomic.Int64  // bytes that its allocators hold
 	yielded atomic.Bool   // its turn was taken; changed with Registry.mu held
 
-	running bool         // guarded by Registry.mu
+	queued  bool         // it waits for its turn; guarded by Registry.mu
+	running bool         // it has its turn; guarded by Registry.mu
+	asked   bool         // a call has asked for the turn; guarded by Registry.mu
 	calls   []*Statement // guarded by Registry.mu
 }
 
-// Registry holds the statements that run or wait to. It is safe for concurrent
-// use and starts no goroutines of its own.
+// Registry holds the statements that clients wait for. It is safe for concurrent use
+// and starts no goroutines of its own but timers.
+//
+// A statement is planned before it has its turn, holds it from Await to its End, and may
+// lose it meanwhile while its client takes no rows: takeBack and resume. mu is held for
+// book-keeping only.
 type Registry struct {
 	clock   clock.Clock
 	options Options
@@ -94,6 +102,7 @@ type Registry struct {
 	queue   []*turn // those that wait, in the order they came
 	running int     // turns that run
 	killed  killed
+	tickets tickets
 	closed  bool
 
 	started, ended, timedOut, refused atomic.Int64 // counters of Stats
@@ -101,21 +110,24 @@ type Registry struct {
 
 // New returns a Registry without statements.
 func New(c clock.Clock, o Options) *Registry {
-	return &Registry{
+	r := &Registry{
 		clock: c, options: o.withDefaults(), turns: map[key]*turn{},
-		killed: killed{until: map[key]time.Time{}},
+		killed: killed{until: map[key]time.Time{}}, tickets: tickets{},
 	}
+	if o.TicketLifetime > 0 {
+		r.Retain(0, c.Now().Add(o.TicketLifetime)) // snapshot 0 is older than all
+	}
+	return r
 }
 
-// Start waits for the statement's turn. The context it returns ends with ctx,
-// with the Statement, when the statement is killed and when its time is over;
-// context.Cause then says which. The caller Ends the Statement.
+// Begin makes a statement known: it is listed, and can be killed and timed out. It has
+// no turn yet; Await waits for that. The context that Begin returns ends with ctx, with
+// the Statement, when the statement is killed and when its time is over; context.Cause
+// then says which. The caller Ends the Statement.
 //
-// Errors: KindExhausted if too many statements wait or the wait was too long;
-// KindUnavailable after Close; one that is context.Canceled or
-// context.DeadlineExceeded if the statement is killed, was killed before, or ran
-// out of time; that of ctx.
-func (r *Registry) Start(ctx context.Context, info Info) (context.Context, *Statement, error) {
+// Errors: KindUnavailable after Close; one that is context.Canceled if the statement
+// was killed before.
+func (r *Registry) Begin(ctx context.Context, info Info) (context.Context, *Statement, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &Statement{registry: r, info: info, cancelFunc: cancel}
 	if err := r.enter(s); err != nil {
@@ -130,15 +142,10 @@ func (r *Registry) Start(ctx context.Context, info Info) (context.Context, *Stat
 		})
 		s.stopTimerFunc = timer.Stop
 	}
-	if err := r.wait(ctx, s); err != nil {
-		s.stop(err)
-		s.End()
-		return ctx, nil, err
-	}
 	return ctx, s, nil
 }
 
-// enter makes a call known and gives it a turn if one is free.
+// enter makes a call known.
 func (r *Registry) enter(s *Statement) error {
 	now := r.clock.Now()
 	k := key{id: s.info.ID, user: s.info.User}
@@ -152,23 +159,33 @@ func (r *Registry) enter(s *Statement) error {
 	}
 	t, ok := r.turns[k]
 	if !ok {
-		if len(r.queue) >= r.options.QueuedMax && !s.info.Prompt {
-			r.refused.Add(1)
-			return lake.Errorf(lake.KindExhausted, "%d statements run and %d wait for their turn, which is the limit; try again later",
-				r.running, len(r.queue))
-		}
 		t = &turn{info: s.info, began: now, granted: make(chan struct{})}
 		r.turns[k] = t
-		if s.info.Prompt {
-			close(t.granted)
-		} else {
-			r.queue = append(r.queue, t)
-			r.grant()
-		}
 	}
 	s.turn = t
 	t.calls = append(t.calls, s)
 	r.started.Add(1)
+	return nil
+}
+
+// ask puts a statement into the queue, or gives it a turn if one is free. A second
+// call for it does nothing.
+//
+// Errors: KindExhausted if too many wait.
+func (r *Registry) ask(t *turn) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.asked {
+		return nil
+	}
+	if len(r.queue) >= r.options.QueuedMax {
+		r.refused.Add(1)
+		return lake.Errorf(lake.KindExhausted, "%d statements run and %d wait for their turn, which is the limit; try again later",
+			r.running, len(r.queue))
+	}
+	t.asked, t.queued = true, true
+	r.queue = append(r.queue, t)
+	r.grant()
 	return nil
 }
 
@@ -177,7 +194,7 @@ func (r *Registry) grant() {
 	for r.running < r.options.RunningMax && len(r.queue) > 0 {
 		t := r.queue[0]
 		r.queue = slices.Delete(r.queue, 0, 1)
-		t.running = true
+		t.queued, t.running = false, true
 		r.running++
 		close(t.granted)
 	}
@@ -185,11 +202,15 @@ func (r *Registry) grant() {
 
 // wait returns when the statement has its turn.
 func (r *Registry) wait(ctx context.Context, s *Statement) error {
+	if err := r.ask(s.turn); err != nil {
+		return err
+	}
 	select {
 	case <-s.turn.granted:
 		return context.Cause(ctx)
 	default:
 	}
+	r.takeBack()
 	timer := time.NewTimer(r.options.QueueTimeout)
 	defer timer.Stop()
 	look := time.NewTicker(stallTimeout)
@@ -211,7 +232,7 @@ func (r *Registry) wait(ctx context.Context, s *Statement) error {
 func (r *Registry) waitedTooLong(s *Statement) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.turn.running {
+	if !s.turn.queued {
 		return nil
 	}
 	r.refused.Add(1)

@@ -19,10 +19,23 @@ import (
 
 func setup(o workload.Options) *workload.Registry { return workload.New(clock.System{}, o) }
 
+// begin begins a statement and waits for its turn.
+func begin(ctx context.Context, r *workload.Registry, info workload.Info) (context.Context, *workload.Statement, error) {
+	ctx, st, err := r.Begin(ctx, info)
+	if err != nil {
+		return ctx, nil, err
+	}
+	if err := st.Await(ctx); err != nil {
+		st.End()
+		return ctx, nil, err
+	}
+	return ctx, st, nil
+}
+
 // start starts a statement that gets its turn at once.
 func start(t *testing.T, r *workload.Registry, info workload.Info) (context.Context, *workload.Statement) {
 	t.Helper()
-	ctx, st, err := r.Start(t.Context(), info)
+	ctx, st, err := begin(t.Context(), r, info)
 	require.NoError(t, err)
 	return ctx, st
 }
@@ -35,7 +48,7 @@ func TestTurnsAreGivenInTheOrderStatementsCame(t *testing.T) {
 		order := make(chan string, 5)
 		for i := 1; i <= 5; i++ {
 			go func() {
-				_, st, err := r.Start(t.Context(), workload.Info{ID: strconv.Itoa(i)})
+				_, st, err := begin(t.Context(), r, workload.Info{ID: strconv.Itoa(i)})
 				if err != nil {
 					order <- err.Error()
 					return
@@ -62,11 +75,11 @@ func TestCallsOfOneStatementShareATurn(t *testing.T) {
 	_, a := start(t, r, workload.Info{ID: "q", User: "u"})
 	_, b := start(t, r, workload.Info{ID: "q", User: "u"})
 	require.Len(t, r.List(), 1)
-	_, _, err := r.Start(t.Context(), workload.Info{ID: "q", User: "other"})
+	_, _, err := begin(t.Context(), r, workload.Info{ID: "q", User: "other"})
 	require.ErrorIs(t, err, lake.ErrExhausted, "another user's statement is another statement")
 	a.End()
 	a.End() // does not give back the turn of b
-	_, _, err = r.Start(t.Context(), workload.Info{ID: "r", User: "u"})
+	_, _, err = begin(t.Context(), r, workload.Info{ID: "r", User: "u"})
 	require.ErrorIs(t, err, lake.ErrExhausted)
 	b.End()
 	_, c := start(t, r, workload.Info{ID: "r", User: "u"})
@@ -82,11 +95,11 @@ func TestAFullQueueRefusesAndALongWaitEnds(t *testing.T) {
 		waited := make(chan error)
 		began := time.Now()
 		go func() {
-			_, _, err := r.Start(t.Context(), workload.Info{ID: "b"})
+			_, _, err := begin(t.Context(), r, workload.Info{ID: "b"})
 			waited <- err
 		}()
 		synctest.Wait()
-		_, _, err := r.Start(t.Context(), workload.Info{ID: "c"})
+		_, _, err := begin(t.Context(), r, workload.Info{ID: "c"})
 		require.ErrorIs(t, err, lake.ErrExhausted)
 		require.ErrorContains(t, err, "1 statements run and 1 wait")
 		err = <-waited
@@ -122,7 +135,7 @@ func TestAStatementThatWaitsIsEnded(t *testing.T) {
 				defer cancel()
 				waited := make(chan error)
 				go func() {
-					_, st, err := r.Start(ctx, workload.Info{ID: "b", Session: "s", Timeout: 5 * time.Second})
+					_, st, err := begin(ctx, r, workload.Info{ID: "b", Session: "s", Timeout: 5 * time.Second})
 					require.Nil(t, st)
 					waited <- err
 				}()
@@ -167,14 +180,14 @@ func TestAKilledStatementDoesNotStartLater(t *testing.T) {
 		known, err := r.Kill("later", workload.Killer{User: "ann"})
 		require.NoError(t, err)
 		require.False(t, known)
-		_, _, err = r.Start(t.Context(), workload.Info{ID: "later", User: "ann"})
+		_, _, err = begin(t.Context(), r, workload.Info{ID: "later", User: "ann"})
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorContains(t, err, "was killed before")
 		_, st := start(t, r, workload.Info{ID: "later", User: "bob"}) // whom ann cannot hinder
 		st.End()
 		_, err = r.Kill("later", workload.Killer{User: "root", All: true})
 		require.NoError(t, err)
-		_, _, err = r.Start(t.Context(), workload.Info{ID: "later", User: "bob"})
+		_, _, err = begin(t.Context(), r, workload.Info{ID: "later", User: "bob"})
 		require.ErrorIs(t, err, context.Canceled)
 
 		time.Sleep(time.Hour)
@@ -192,7 +205,7 @@ func TestMemoryOfKilledStatementsIsBounded(t *testing.T) {
 	}
 	_, st := start(t, r, workload.Info{ID: "0", User: "ann"})
 	st.End()
-	_, _, err := r.Start(t.Context(), workload.Info{ID: "19999", User: "ann"})
+	_, _, err := begin(t.Context(), r, workload.Info{ID: "19999", User: "ann"})
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -230,7 +243,7 @@ func TestListSumsTheCallsOfAStatement(t *testing.T) {
 		began := time.Now()
 		time.Sleep(time.Second)
 		go func() {
-			_, _, err := r.Start(t.Context(), workload.Info{ID: "b", User: "bob"})
+			_, _, err := begin(t.Context(), r, workload.Info{ID: "b", User: "bob"})
 			require.ErrorIs(t, err, context.Canceled)
 		}()
 		synctest.Wait()
@@ -323,7 +336,7 @@ func TestNoStatementIsLostWhenManyComeAndGo(t *testing.T) {
 			if i%5 == 0 {
 				cancel()
 			}
-			_, st, err := r.Start(ctx, workload.Info{ID: id, User: strconv.Itoa(i), Session: "s", Timeout: time.Minute})
+			_, st, err := begin(ctx, r, workload.Info{ID: id, User: strconv.Itoa(i), Session: "s", Timeout: time.Minute})
 			if err != nil {
 				return
 			}
@@ -344,19 +357,74 @@ func TestNoStatementIsLostWhenManyComeAndGo(t *testing.T) {
 	require.Zero(t, stats.Running+stats.Queued)
 }
 
-func TestStatementsThatMustNotWaitDoNot(t *testing.T) {
+func TestStatementsWithoutATurnAreListedAndKilled(t *testing.T) {
 	t.Parallel()
 	r := setup(workload.Options{RunningMax: 1})
 	_, st := start(t, r, workload.Info{ID: "a"})
-	ctx, kill := start(t, r, workload.Info{ID: "b", Prompt: true, User: "ann"})
-	require.Equal(t, int64(1), r.Stats().Running)
-	require.False(t, r.List()[1].Queued)
-	_, err := r.Kill("b", workload.Killer{User: "ann"})
+	ctx, planning, err := r.Begin(t.Context(), workload.Info{ID: "b", User: "ann"})
 	require.NoError(t, err)
-	require.Error(t, ctx.Err())
-	kill.End()
+	require.Equal(t, int64(1), r.Stats().Running)
+	require.Zero(t, r.Stats().Queued)
+	require.Len(t, r.List(), 2)
+	require.False(t, r.List()[1].Queued)
+	_, err = r.Kill("b", workload.Killer{User: "ann"})
+	require.NoError(t, err)
+	require.ErrorContains(t, context.Cause(ctx), "killed by ann")
+	require.ErrorContains(t, planning.Await(ctx), "killed by ann")
+	planning.End()
 	st.End()
 	require.Equal(t, workload.Stats{Started: 2, Killed: 1}, r.Stats())
+}
+
+func TestEndGivesBackAllThatWasTaken(t *testing.T) {
+	t.Parallel()
+	r := setup(workload.Options{RunningMax: 1})
+	_, st := start(t, r, workload.Info{ID: "a"})
+	var order []string
+	st.OnEnd(func() {
+		require.Equal(t, int64(1), r.Stats().Running, "before the turn")
+		order = append(order, "first")
+	})
+	st.OnEnd(func() { order = append(order, "second") })
+	st.End()
+	st.End()
+	require.Equal(t, []string{"second", "first"}, order)
+	require.Zero(t, r.Stats().Running)
+	st.OnEnd(func() { order = append(order, "late") })
+	require.Equal(t, []string{"second", "first", "late"}, order)
+}
+
+func TestOldestSnapshotIsThatOfStatementsAndTickets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := setup(workload.Options{TicketLifetime: time.Hour})
+		oldest := func() lake.SnapshotID {
+			id, ok := r.OldestSnapshot()
+			if !ok {
+				return -1
+			}
+			return id
+		}
+		require.Zero(t, oldest(), "tickets of an earlier process may name any snapshot")
+		time.Sleep(2 * time.Hour)
+		require.Equal(t, lake.SnapshotID(-1), oldest())
+		_, st := start(t, r, workload.Info{ID: "a"})
+		st.Pin(7)
+		st.Pin(9)
+		require.Equal(t, lake.SnapshotID(7), oldest())
+		r.Retain(8, time.Now().Add(time.Hour))
+		r.Retain(5, time.Now().Add(time.Minute))
+		r.Retain(6, time.Now().Add(time.Minute))
+		require.Equal(t, lake.SnapshotID(5), oldest())
+		time.Sleep(time.Minute)
+		require.Equal(t, lake.SnapshotID(5), oldest(), "not before its time")
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, lake.SnapshotID(7), oldest())
+		st.End()
+		require.Equal(t, lake.SnapshotID(8), oldest())
+		time.Sleep(time.Hour)
+		require.Equal(t, lake.SnapshotID(-1), oldest())
+	})
 }
 
 func TestAClientThatDoesNotReadLosesItsTurn(t *testing.T) {
@@ -366,7 +434,7 @@ func TestAClientThatDoesNotReadLosesItsTurn(t *testing.T) {
 		_, st := start(t, r, workload.Info{ID: "a"})
 		_, works := start(t, r, workload.Info{ID: "a"})
 		st.Stall()
-		_, _, err := r.Start(t.Context(), workload.Info{ID: "b"})
+		_, _, err := begin(t.Context(), r, workload.Info{ID: "b"})
 		require.ErrorIs(t, err, lake.ErrExhausted, "one of its calls works")
 		works.End()
 		began := time.Now()
@@ -378,7 +446,7 @@ func TestAClientThatDoesNotReadLosesItsTurn(t *testing.T) {
 		st.Resume()
 		require.Equal(t, int64(2), r.Stats().Running)
 		other.End()
-		_, _, err = r.Start(t.Context(), workload.Info{ID: "c"})
+		_, _, err = begin(t.Context(), r, workload.Info{ID: "c"})
 		require.ErrorIs(t, err, lake.ErrExhausted)
 		st.Stall()
 		st.End()

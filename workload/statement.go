@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,8 +10,9 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// Statement is one call that works for a statement and has its turn. It is safe
-// for concurrent use.
+// Statement is one call that works for a statement, from its text to its last row: it
+// owns the statement's place in listings, deadline, turn, memory, pinned snapshot and
+// whatever OnEnd is told of. It is safe for concurrent use.
 type Statement struct {
 	registry      *Registry
 	info          Info
@@ -28,10 +30,51 @@ type Statement struct {
 	cause        error // why the call was ended; nil while it was not
 	ended        bool
 	progressFunc func() float64
+	endFuncs     []func()        // what End gives back, in the order it was taken
+	pinned       bool            // snapshot is set
+	snapshot     lake.SnapshotID // that the statement reads
 }
 
 // ID returns the name of the statement that the call works for.
 func (s *Statement) ID() string { return s.info.ID }
+
+// Await waits for the turn of the statement, which it has until it ends. A second call,
+// or that of another call for the same statement, returns once it has it.
+//
+// Errors: KindExhausted if too many statements wait or the wait was too long; one that
+// is context.Canceled or context.DeadlineExceeded if the statement is killed or ran out
+// of time; that of ctx.
+func (s *Statement) Await(ctx context.Context) error { return s.registry.wait(ctx, s) }
+
+// OnEnd has End call f, before what was told earlier and before the turn is given back;
+// at once if the call has ended. f must not wait for the statement.
+func (s *Statement) OnEnd(f func()) {
+	s.mu.Lock()
+	if !s.ended {
+		s.endFuncs = append(s.endFuncs, f)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	f()
+}
+
+// Pin notes the snapshot that the statement reads until it ends. Of several it is the
+// oldest.
+func (s *Statement) Pin(id lake.SnapshotID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.pinned || id < s.snapshot {
+		s.pinned, s.snapshot = true, id
+	}
+}
+
+// pin returns the snapshot that the statement reads.
+func (s *Statement) pin() (lake.SnapshotID, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot, s.pinned
+}
 
 // AddBatch counts rows that were given to the client or taken from it.
 //
@@ -60,7 +103,7 @@ func (s *Statement) Resume() {
 // Check returns why the call must end, if it must. Allocators cannot refuse, so
 // that whoever reads or writes batches checks between two of them.
 //
-// Errors: the cause of the context that Start returned; KindExhausted if the
+// Errors: the cause of the context that Begin returned; KindExhausted if the
 // statement holds more memory than it may, or most of what all may hold.
 func (s *Statement) Check() error {
 	s.mu.Lock()
@@ -80,12 +123,12 @@ func (s *Statement) SetProgressFunc(f func() float64) {
 	s.progressFunc = f
 }
 
-// End gives the turn back. It ends the context that Start returned. A second
-// call does nothing.
+// End gives everything back: what OnEnd was told of, then the turn. It ends the context
+// that Begin returned. A second call does nothing.
 func (s *Statement) End() {
 	s.mu.Lock()
-	ended := s.ended
-	s.ended, s.progressFunc = true, nil
+	ended, endFuncs := s.ended, s.endFuncs
+	s.ended, s.progressFunc, s.endFuncs = true, nil, nil
 	s.mu.Unlock()
 	if ended {
 		return
@@ -94,6 +137,9 @@ func (s *Statement) End() {
 		s.stopTimerFunc()
 	}
 	s.cancelFunc(nil)
+	for _, f := range slices.Backward(endFuncs) {
+		f()
+	}
 	s.registry.leave(s)
 }
 

@@ -6,26 +6,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/flightlake/flightlake/cache"
-	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/lakehouse"
 )
 
-// registerMetrics shows the counters of the service.
-func registerMetrics(registry *prometheus.Registry, service *session.Service) {
-	registerCacheMetrics(registry, service)
+// registerMetrics shows the counters of the lakehouse.
+func registerMetrics(registry *prometheus.Registry, l *lakehouse.Lakehouse) {
+	registerCacheMetrics(registry, l)
 	for _, m := range []struct {
 		name, help string
-		valueFunc  func(session.Stats) int64
+		valueFunc  func(lakehouse.Stats) int64
 	}{
-		{"sessions", "Sessions that are open.", func(s session.Stats) int64 { return s.Sessions }},
-		{"statements_running", "Statements that run.", func(s session.Stats) int64 { return s.Workload.Running }},
-		{"statements_queued", "Statements that wait for their turn.", func(s session.Stats) int64 { return s.Workload.Queued }},
-		{"statements_memory_bytes", "Memory that statements hold.", func(s session.Stats) int64 { return s.Workload.MemoryBytes }},
-		{"statement_calls_total", "Calls of clients that ran statements.", func(s session.Stats) int64 { return s.Workload.Started }},
-		{"statements_killed_total", "Statements that were killed, or ended with their session.", func(s session.Stats) int64 { return s.Workload.Killed }},
-		{"statements_timed_out_total", "Statements that took too long.", func(s session.Stats) int64 { return s.Workload.TimedOut }},
-		{"statements_refused_total", "Statements that got no turn.", func(s session.Stats) int64 { return s.Workload.Refused }},
+		{"sessions", "Sessions that are open.", func(s lakehouse.Stats) int64 { return s.Sessions }},
+		{"statements_running", "Statements that run.", func(s lakehouse.Stats) int64 { return s.Workload.Running }},
+		{"statements_queued", "Statements that wait for their turn.", func(s lakehouse.Stats) int64 { return s.Workload.Queued }},
+		{"statements_memory_bytes", "Memory that statements hold.", func(s lakehouse.Stats) int64 { return s.Workload.MemoryBytes }},
+		{"statement_calls_total", "Calls of clients that ran statements.", func(s lakehouse.Stats) int64 { return s.Workload.Started }},
+		{"statements_killed_total", "Statements that were killed, or ended with their session.", func(s lakehouse.Stats) int64 { return s.Workload.Killed }},
+		{"statements_timed_out_total", "Statements that took too long.", func(s lakehouse.Stats) int64 { return s.Workload.TimedOut }},
+		{"statements_refused_total", "Statements that got no turn.", func(s lakehouse.Stats) int64 { return s.Workload.Refused }},
 	} {
-		value := func() float64 { return float64(m.valueFunc(service.Stats())) }
+		value := func() float64 { return float64(m.valueFunc(l.Stats())) }
 		opts := prometheus.Opts{Name: "flightlake_" + m.name, Help: m.help}
 		if strings.HasSuffix(m.name, "_total") {
 			registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts), value))
@@ -37,13 +37,13 @@ func registerMetrics(registry *prometheus.Registry, service *session.Service) {
 
 // registerCacheMetrics shows the counters of the metadata cache, labelled by
 // what is cached.
-func registerCacheMetrics(registry *prometheus.Registry, service *session.Service) {
+func registerCacheMetrics(registry *prometheus.Registry, l *lakehouse.Lakehouse) {
 	caches := map[string]func() cache.Stats{
-		"tables":  func() cache.Stats { return service.Stats().Tables.Stats },
-		"schemas": func() cache.Stats { return service.Stats().States },
-		"objects": func() cache.Stats { return service.Stats().Objects },
-		"footers": func() cache.Stats { return service.Stats().Footers },
-		"plans":   func() cache.Stats { return service.Stats().Plans },
+		"tables":  func() cache.Stats { return l.Stats().Tables.Stats },
+		"schemas": func() cache.Stats { return l.Stats().States },
+		"objects": func() cache.Stats { return l.Stats().Objects },
+		"footers": func() cache.Stats { return l.Stats().Footers },
+		"plans":   func() cache.Stats { return l.Stats().Plans },
 	}
 	for name, statsFunc := range caches {
 		labels := prometheus.Labels{"cache": name}

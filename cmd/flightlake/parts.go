@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -21,11 +22,13 @@ import (
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/flightsvc"
 	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/lakehouse"
 	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/objstore/local"
 	"github.com/flightlake/flightlake/objstore/mem"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/session"
+	"github.com/flightlake/flightlake/txn"
 	"github.com/flightlake/flightlake/workload"
 )
 
@@ -37,7 +40,7 @@ const keyBytes = 32
 
 // parts are the components of a running server.
 type parts struct {
-	service *session.Service
+	lake    *lakehouse.Lakehouse
 	catalog catalog.Catalog
 	users   *auth.Authenticator // nil: authentication is off
 	key     []byte              // seals tickets and tokens
@@ -92,7 +95,7 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 	if p.key, err = sealKey(settings.KeyPath()); err != nil {
 		return nil, err
 	}
-	components := session.Components{
+	components := lakehouse.Components{
 		Catalog: p.catalog, Bucket: store, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log,
 	}
 	if settings.AuthFile != "" {
@@ -105,16 +108,13 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 			return nil, err
 		}
 	}
-	p.service, err = session.New(components, sessionOptions(settings))
-	if err != nil {
-		return nil, err
-	}
+	p.lake = lakehouse.New(components, lakehouseOptions(settings))
 	p.closers = append(p.closers, func() error {
-		p.service.Close(context.WithoutCancel(ctx)) // what is open is rolled back although the server is told to stop
+		p.lake.Close(context.WithoutCancel(ctx)) // what is open is rolled back although the server is told to stop
 		return nil
 	})
-	registerMetrics(registry, p.service)
-	return p, p.service.Recover(ctx)
+	registerMetrics(registry, p.lake)
+	return p, p.lake.Recover(ctx)
 }
 
 // openBucket opens the store and returns the absolute path of its objects.
@@ -189,19 +189,20 @@ func readSealKey(path string) ([]byte, error) {
 	return key, nil
 }
 
-func sessionOptions(settings config.Settings) session.Options {
-	return session.Options{
-		CacheBytes:             int64(settings.CacheBytes),
-		TransactionIdleTimeout: settings.TransactionIdleTimeout,
-		StatementTimeout:       settings.StatementTimeout,
-		SessionsMax:            settings.SessionsMax,
-		TemporaryBytesMax:      int64(settings.TemporaryBytes),
-		SessionIdleTimeout:     settings.SessionIdleTimeout,
-		EndpointsMax:           settings.EndpointsMax,
-		EndpointBytesMin:       int64(settings.EndpointBytes),
+func lakehouseOptions(settings config.Settings) lakehouse.Options {
+	return lakehouse.Options{
+		CacheBytes:       int64(settings.CacheBytes),
+		EndpointsMax:     settings.EndpointsMax,
+		EndpointBytesMin: int64(settings.EndpointBytes),
+		Transactions:     txn.Options{IdleTimeout: settings.TransactionIdleTimeout},
+		Sessions: session.Options{
+			SessionsMax: settings.SessionsMax, IdleTimeout: settings.SessionIdleTimeout,
+			TemporaryBytesMax: int64(settings.TemporaryBytes), StatementTimeout: settings.StatementTimeout,
+		},
 		Workload: workload.Options{
 			RunningMax: settings.StatementsMax, QueuedMax: settings.StatementQueueMax, QueueTimeout: settings.StatementQueueTimeout,
 			MemoryBytesMax: int64(settings.StatementMemoryBytes), MemoryTotalMax: int64(settings.StatementsMemoryBytes),
+			TicketLifetime: cmp.Or(settings.TicketLifetime, flightsvc.DefaultTicketLifetime),
 		},
 	}
 }

@@ -90,11 +90,13 @@ func serve(ctx context.Context, settings config.Settings, out io.Writer) (err er
 			return errors.Join(fmt.Errorf(`listen for health checks (turn them off with --http ""): %w`, err), listener.Close())
 		}
 	}
-	server := flightsvc.New(parts.service, options)
+	server := flightsvc.New(flightsvc.Backend{
+		Sessions: parts.lake.Sessions, Transactions: parts.lake.Transactions, Statements: parts.lake.Statements,
+	}, options)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx, listener) })
 	g.Go(func() error {
-		parts.service.Maintain(ctx)
+		parts.lake.Maintain(ctx)
 		return nil
 	})
 	if web != nil {
