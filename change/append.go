@@ -49,7 +49,7 @@ func (s *Executor) append(ctx context.Context, run *workload.Statement, t *targe
 	}
 	rows := counted(run, r.stream)
 	defer rows.Release()
-	files, err := s.write(ctx, t, writer.Spec{Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options}, rows)
+	files, err := s.write(ctx, t, writer.Spec{Columns: t.columns, Partition: t.spec, KeyPrefix: t.path, Options: options, Memory: run}, rows)
 	if err != nil {
 		return statement.Update{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/flightlake/flightlake/internal/stream"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
+	"github.com/flightlake/flightlake/query"
 	"github.com/flightlake/flightlake/statement"
 	"github.com/flightlake/flightlake/view"
 	"github.com/flightlake/flightlake/workload"
@@ -51,16 +52,28 @@ func (s *Executor) Ingest(ctx context.Context, run *workload.Statement, in state
 	return s.append(ctx, run, t, appendRequest{stream: sent, token: token, options: in.Options, resolveFunc: resolve})
 }
 
-// sentByClient returns a reader of the same rows, which stays the caller's. While its
-// client sends nothing, the statement stalls.
+// sentByClient returns a reader of the same rows, which stays the caller's. A batch counts
+// as memory of the statement until the next. While the client sends nothing, the statement
+// stalls.
 func sentByClient(run *workload.Statement, rows array.RecordReader) array.RecordReader {
+	var held int64
+	hold := func(bytes int64) {
+		run.Hold(bytes - held)
+		held = bytes
+	}
 	out := stream.Borrowed(rows)
 	next := out.NextFunc
 	out.NextFunc = func() (arrow.RecordBatch, error) {
+		hold(0)
 		run.Stall()
-		defer run.Resume()
-		return next()
+		batch, err := next()
+		run.Resume()
+		if err == nil {
+			hold(query.BatchBytes(batch))
+		}
+		return batch, err
 	}
+	out.CloseFunc = func() { hold(0) }
 	return stream.New(out)
 }
 

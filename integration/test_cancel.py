@@ -261,7 +261,7 @@ def test_what_a_running_statement_tells(busy):
 
 def test_what_a_running_ingest_tells(busy):
     batch = pa.record_batch({"i": list(range(1000)), "s": ["x" * 10] * 1000})
-    told = "kind, sql, state, rows, bytes > 10000, progress, memory_bytes"
+    told = "kind, sql, state, rows, bytes > 10000, progress, memory_bytes > 10000"
     seen = []
 
     def stream():
@@ -275,7 +275,7 @@ def test_what_a_running_ingest_tells(busy):
         return seen[0][3] if seen else None
 
     assert busy.ingest("told", pa.RecordBatchReader.from_batches(batch.schema, stream())) == 4000
-    assert seen == [("ingest", 'INGEST INTO "told"', "running", 3000, True, None, None)]
+    assert seen == [("ingest", 'INGEST INTO "told"', "running", 3000, True, None, True)]
     busy.run("DROP TABLE told")
 
 

@@ -57,6 +57,23 @@ func (a *Allocator) add(n int64) {
 	a.registry.memory.Add(n)
 }
 
+// Hold counts bytes that the statement holds beside its allocators: by how many they
+// grew, or shrank.
+func (s *Statement) Hold(delta int64) {
+	s.turn.memory.Add(delta)
+	s.registry.memory.Add(delta)
+}
+
+// Share returns how many bytes a statement may hold so that all that run now may hold as
+// much: what all may hold together divided by their number, at most what one may hold.
+func (s *Statement) Share() int64 {
+	r := s.registry
+	r.mu.Lock()
+	running := int64(max(1, r.running))
+	r.mu.Unlock()
+	return min(r.options.MemoryBytesMax, r.options.MemoryTotalMax/running)
+}
+
 // checkMemory ends the statement if it holds too much, and the one that holds
 // most if all together do.
 //

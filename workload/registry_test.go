@@ -106,7 +106,7 @@ func TestAFullQueueRefusesAndALongWaitEnds(t *testing.T) {
 		require.ErrorIs(t, err, lake.ErrExhausted)
 		require.ErrorContains(t, err, "waited 1m0s")
 		require.Equal(t, time.Minute, time.Since(began))
-		require.Equal(t, workload.Stats{Running: 1, Started: 2, Refused: 2}, r.Stats())
+		require.Equal(t, workload.Stats{Running: 1, Started: 3, Refused: 2}, r.Stats())
 		running.End()
 	})
 }
@@ -284,6 +284,24 @@ func TestMemoryIsCountedAndLimitsAStatement(t *testing.T) {
 	require.Equal(t, int64(200), r.Stats().MemoryBytes)
 	mem.Free(b) // a batch outlives its statement
 	require.Zero(t, r.Stats().MemoryBytes)
+}
+
+func TestWhatStatementsHoldIsSharedOut(t *testing.T) {
+	t.Parallel()
+	r := setup(workload.Options{MemoryTotalMax: 100, MemoryBytesMax: 60})
+	_, a := start(t, r, workload.Info{ID: "a"})
+	require.Equal(t, int64(60), a.Share(), "no more than one may hold")
+	_, b := start(t, r, workload.Info{ID: "b"})
+	require.Equal(t, int64(50), a.Share())
+	a.Hold(40)
+	require.Equal(t, int64(40), r.Stats().MemoryBytes)
+	require.NoError(t, a.Check())
+	a.Hold(30)
+	require.ErrorIs(t, a.Check(), lake.ErrExhausted)
+	a.Hold(-70)
+	require.Zero(t, r.Stats().MemoryBytes)
+	a.End()
+	b.End()
 }
 
 // used hands out what it has, with what was in it.

@@ -252,7 +252,7 @@ func (j *job) appendRows(batch arrow.RecordBatch, selections []selection) error 
 		for _, v := range s.part.values {
 			size += int64(v.Size())
 		}
-		j.buffered += size - s.part.bytes
+		j.hold(size - s.part.bytes)
 		s.part.bytes = size
 	}
 	return nil
@@ -292,9 +292,21 @@ func (j *job) newBuffer() []*pqenc.Values {
 	return values
 }
 
-// shrink writes the largest buffers until the rest is within the limit.
+// hold counts bytes of buffered rows.
+func (j *job) hold(delta int64) {
+	j.buffered += delta
+	if j.spec.Memory != nil {
+		j.spec.Memory.Hold(delta)
+	}
+}
+
+// shrink writes the largest buffers until the rest is within the limits.
 func (j *job) shrink(ctx context.Context) error {
-	for j.buffered > j.w.limits.BufferedBytes {
+	limit := j.w.limits.BufferedBytes
+	if j.spec.Memory != nil {
+		limit = min(limit, j.spec.Memory.Share())
+	}
+	for j.buffered > limit {
 		largest := j.parts[0]
 		for _, p := range j.parts {
 			if p.bytes > largest.bytes {
@@ -348,7 +360,7 @@ func (j *job) flush(ctx context.Context, p *part) error {
 	if j.router == nil {
 		j.spare = p.values
 	}
-	j.buffered -= p.bytes
+	j.hold(-p.bytes)
 	p.values, p.rows, p.bytes = nil, 0, 0
 	if p.file.parquet.Size() >= j.spec.Options.TargetFileSize {
 		return j.closeFile(ctx, p)

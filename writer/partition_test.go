@@ -207,8 +207,12 @@ func TestEveryRowIsInTheFileOfItsPartition(t *testing.T) {
 		}
 		options := writer.Options{RowGroupRows: rapid.Int64Range(1, 100).Draw(rt, "group"), TargetFileSize: 4000}
 		limits := writer.Limits{BufferedBytes: rapid.Int64Range(100, 5000).Draw(rt, "buffered"), OpenFiles: 3}
-		result, err := f.write(t, writer.Spec{Columns: columns, Partition: partition, Options: options}, batches, writer.WithLimits(limits))
+		held := &share{max: rapid.Int64Range(100, 10000).Draw(rt, "share")}
+		result, err := f.write(t, writer.Spec{Columns: columns, Partition: partition, Options: options, Memory: held}, batches, writer.WithLimits(limits))
 		require.NoError(rt, err)
+		require.Zero(rt, held.now, "all that was held is given back")
+		require.Equal(rt, total > 0, held.most > 0)
+		require.LessOrEqual(rt, held.most, min(limits.BufferedBytes, held.max)+sliceBytesOfTest)
 		require.Equal(rt, total, result.Rows)
 		seen := map[int64]bool{}
 		for _, file := range result.Files {
@@ -226,6 +230,19 @@ func TestEveryRowIsInTheFileOfItsPartition(t *testing.T) {
 		require.Len(rt, seen, int(total))
 	})
 }
+
+// sliceBytesOfTest is more than the rows of one batch take: limits are looked at between.
+const sliceBytesOfTest = 64 << 10
+
+// share is a writer.Memory of max bytes.
+type share struct{ max, now, most int64 }
+
+func (s *share) Hold(delta int64) {
+	s.now += delta
+	s.most = max(s.most, s.now)
+}
+
+func (s *share) Share() int64 { return s.max }
 
 func checkRouted(t *rapid.T, rows arrow.RecordBatch, values []*lake.Value, seen map[int64]bool) {
 	region, ts := rows.Column(0).(*array.String), rows.Column(1).(*array.Timestamp)

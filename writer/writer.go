@@ -22,6 +22,18 @@ type Spec struct {
 	Partition *lake.PartitionSpec
 	KeyPrefix string // of the objects, ends with "/"
 	Options   Options
+	// Memory counts the buffered rows; nil means that only Limits bound them.
+	Memory Memory
+}
+
+// Memory counts what a Write holds, and says how much that may be now. Safe for
+// concurrent use.
+type Memory interface {
+	// Hold is told by how many bytes the buffered rows grew, or shrank.
+	Hold(delta int64)
+	// Share returns how many bytes the Write should not exceed, so that others have room:
+	// it then makes smaller row groups.
+	Share() int64
 }
 
 // Result is what a Write made, or left behind.
@@ -119,6 +131,7 @@ func (w *Writer) Write(ctx context.Context, spec Spec, reader array.RecordReader
 	if err != nil {
 		return Result{}, err
 	}
+	defer func() { j.hold(-j.buffered) }()
 	if err = j.run(ctx, reader); err != nil {
 		return j.cleanUp(ctx), err
 	}
