@@ -17,6 +17,8 @@ import duckdb
 import harness
 import pyarrow as pa
 import pyarrow.parquet as pq
+import wire
+from pyarrow import flight
 
 SEED = 20240229
 APPEND_ROWS = 1000
@@ -116,13 +118,20 @@ def timed_each(functions):
 
 
 @dataclasses.dataclass
+class Flightlake:
+    """A running server with lineitem, and a connection to it."""
+
+    server: harness.Server
+    adbc: object
+
+
+@dataclasses.dataclass
 class Environment:
     """Running servers, open connections and the data."""
 
     parquet: pathlib.Path
     lineitem: pa.Table
-    server: harness.Server
-    adbc: object
+    flightlakes: dict  # Flightlake by contender: that of this commit, and perhaps one of before
     roapi_pid: int
     roapi_uri: str
     roapi: object
@@ -134,28 +143,39 @@ class Environment:
     transactions: int
     cancels: int  # of each statement
     busy_lookups: int  # of each connection
+    plans: int  # of each statement
+    bound_rows: int
+
+    def ours(self, run_of, answer):
+        """The contenders that are flightlake; run_of returns what one of them runs."""
+        return {name: Contender(run_of(of), answer, of.server.pid) for name, of in self.flightlakes.items()}
 
 
 @contextlib.contextmanager
-def setup(folder, scale, short):
-    """Generate the data, start the servers and load lineitem."""
+def setup(folder, scale, short, before=None):
+    """Generate the data, start the servers and load lineitem; before is another binary of flightlake to compare with."""
     parquet = harness.tpch_folder(scale) / "lineitem.parquet"
     schema = pa.schema([(f.name, plain_type(f.type)) for f in pq.read_schema(parquet)])
     lineitem = pq.read_table(parquet).cast(schema)
     with contextlib.ExitStack() as stack:
-        server = harness.Server(folder / "lake", http=f"127.0.0.1:{free_port()}").start()
-        stack.callback(server.close)
-        adbc = stack.enter_context(server.connect())
-        harness.ingest(adbc, "lineitem", lineitem)
+        flightlakes = {}
+        for name, binary in {"flightlake": harness.BINARY, "before": before}.items():
+            if binary is None:
+                continue
+            server = harness.Server(folder / name, http=f"127.0.0.1:{free_port()}", binary=str(binary)).start()
+            stack.callback(server.close)
+            flightlakes[name] = Flightlake(server, stack.enter_context(server.connect()))
+            harness.ingest(flightlakes[name].adbc, "lineitem", lineitem)
         process, address = start_roapi(parquet)
         stack.callback(process.wait)
         stack.callback(process.terminate)
         roapi = stack.enter_context(connect_when_ready(address))
         yield Environment(
-            parquet, lineitem, server, adbc, process.pid, f"grpc://{address}", roapi, duckdb.connect(),
+            parquet, lineitem, flightlakes, process.pid, f"grpc://{address}", roapi, duckdb.connect(),
             attach_ducklake(folder / "ducklake"),
             lookups=20 if short else 50, appends=10 if short else 100, connects=5 if short else 50,
             transactions=2 if short else 10, cancels=1 if short else 5, busy_lookups=1 if short else 5,
+            plans=20 if short else 500, bound_rows=1_000 if short else 100_000,
         )  # fmt: skip
 
 
@@ -209,7 +229,9 @@ def all_cases(e):
     yield export_case(e)
     yield ingest_case(e)
     yield lookup_case(e)
+    yield plan_case(e)
     yield append_case(e)
+    yield bound_case(e)
     yield connect_case(e)
     yield transaction_case(e)
     yield busy_case(e)
@@ -225,9 +247,10 @@ def adbc_count(connection, sql):
 
 def self_case(e):
     rows = e.lineitem.num_rows
+    own = e.flightlakes["flightlake"]
 
     def once():
-        return timed(lambda: adbc_count(e.adbc, "SELECT l_orderkey, l_quantity, l_comment FROM lineitem"))
+        return timed(lambda: adbc_count(own.adbc, "SELECT l_orderkey, l_quantity, l_comment FROM lineitem"))
 
     def run():
         # The fastest of several: what else runs on the machine only ever adds time.
@@ -237,7 +260,7 @@ def self_case(e):
         sample = run()
         return Sample(sample.seconds * (1 + SLOWDOWN), sample.answer)
 
-    pid = e.server.pid
+    pid = own.server.pid
     return Case(
         "self",
         "three columns of lineitem from flightlake, against itself and against itself with 5 % added",
@@ -256,7 +279,7 @@ def export_case(e):
         "export",
         "all of lineitem, batch by batch: ADBC from flightlake, DuckDB in-process to Arrow, ADBC from ROAPI",
         {
-            "flightlake": Contender(lambda: timed(lambda: adbc_count(e.adbc, "SELECT * FROM lineitem")), rows, e.server.pid),
+            **e.ours(lambda of: lambda: timed(lambda: adbc_count(of.adbc, "SELECT * FROM lineitem")), rows),
             "duckdb": Contender(lambda: timed(duck), rows),
             "roapi": Contender(lambda: timed(lambda: adbc_count(e.roapi, "SELECT * FROM lineitem")), rows, e.roapi_pid),
         },
@@ -267,12 +290,10 @@ def ingest_case(e):
     rows = e.lineitem.num_rows
     e.ducklake.register("arrow_lineitem", e.lineitem)
 
-    def ours():
-        execute(e.adbc, "DROP TABLE IF EXISTS loaded")
-        sample = timed(lambda: harness.ingest(e.adbc, "loaded", e.lineitem))
-        with e.adbc.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM loaded")
-            sample.answer = cursor.fetchall()[0][0]
+    def ours(adbc):
+        execute(adbc, "DROP TABLE IF EXISTS loaded")
+        sample = timed(lambda: harness.ingest(adbc, "loaded", e.lineitem))
+        sample.answer = count(adbc, "loaded")
         return sample
 
     def theirs():
@@ -285,13 +306,19 @@ def ingest_case(e):
     return Case(
         "ingest",
         "lineitem from an Arrow table in memory: adbc_ingest to flightlake, INSERT of DuckDB's ducklake extension in-process",
-        {"flightlake": Contender(ours, rows, e.server.pid), "ducklake": Contender(theirs, rows)},
+        {**e.ours(lambda of: lambda: ours(of.adbc), rows), "ducklake": Contender(theirs, rows)},
     )
 
 
 def execute(connection, sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
+
+
+def count(connection, table):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return cursor.fetchall()[0][0]
 
 
 def lookup_case(e):
@@ -315,10 +342,34 @@ def lookup_case(e):
         "lookup",
         "three columns of the rows of one order, by l_orderkey",
         {
-            "flightlake": Contender(adbc(e.adbc), answers, e.server.pid),
+            **e.ours(lambda of: adbc(of.adbc), answers),
             "duckdb": Contender(lambda: timed_each([lambda k=k: duck(k) for k in wanted]), answers),
             "roapi": Contender(adbc(e.roapi), answers, e.roapi_pid),
         },
+    )
+
+
+def plan_case(e):
+    """GetFlightInfo alone. Each lookup has a key of its own, so that no plan is found again."""
+    keys = e.lineitem.column("l_orderkey")
+    chance = random.Random(SEED)
+
+    def info(client, sql):
+        command = wire.any_of(wire.STATEMENT_TYPE, wire.message((1, sql)))
+        return len(client.get_flight_info(flight.FlightDescriptor.for_command(command)).endpoints) > 0
+
+    def run(of):
+        client = flight.FlightClient(of.server.uri.replace("grpc://", "grpc+tcp://"))
+        texts = ["SELECT 1"] * e.plans
+        texts += [LOOKUP.format("lineitem", keys[chance.randrange(len(keys))].as_py()) for _ in range(e.plans)]
+        with client:
+            info(client, "SELECT 2")
+            return timed_each([lambda sql=sql: info(client, sql) for sql in texts])
+
+    return Case(
+        "plan",
+        f"GetFlightInfo of SELECT 1 and of lookups as of the case lookup, {e.plans} of each",
+        e.ours(lambda of: lambda: run(of), [True] * (2 * e.plans)),
     )
 
 
@@ -329,12 +380,10 @@ def append_case(e):
         schema=pa.schema(schema),
     )
     create = "CREATE TABLE small (id BIGINT, name VARCHAR, x DOUBLE)"
-    execute(e.adbc, create)
+    for of in e.flightlakes.values():
+        execute(of.adbc, create)
     e.ducklake.execute(create)
     e.ducklake.register("arrow_rows", rows)
-
-    def ours():
-        return harness.ingest(e.adbc, "small", rows, "append")
 
     def theirs():
         return e.ducklake.execute("INSERT INTO small FROM arrow_rows").fetchall()[0][0]
@@ -344,9 +393,41 @@ def append_case(e):
         "append",
         "appends of 1,000 rows, each one snapshot: adbc_ingest to flightlake, INSERT of the ducklake extension in-process",
         {
-            "flightlake": Contender(lambda: timed_each([ours] * e.appends), answers, e.server.pid),
+            **e.ours(lambda of: lambda: timed_each([lambda: harness.ingest(of.adbc, "small", rows, "append")] * e.appends), answers),
             "ducklake": Contender(lambda: timed_each([theirs] * e.appends), answers),
         },
+    )
+
+
+def bound_case(e):
+    """INSERT with bound rows against an ingest of the same rows."""
+    rows = pa.table({
+        "id": list(range(e.bound_rows)),
+        "name": [f"name {i}" for i in range(e.bound_rows)],
+        "x": [i / 3 for i in range(e.bound_rows)],
+    })
+
+    def fresh(of):
+        execute(of.adbc, "CREATE OR REPLACE TABLE bound (id BIGINT, name VARCHAR, x DOUBLE)")
+
+    def inserted(of):
+        fresh(of)
+        with of.adbc.cursor() as cursor:
+            sample = timed(lambda: cursor.executemany("INSERT INTO bound VALUES (?, ?, ?)", rows))
+        sample.answer = count(of.adbc, "bound")
+        return sample
+
+    def ingested():
+        of = e.flightlakes["flightlake"]
+        fresh(of)
+        sample = timed(lambda: harness.ingest(of.adbc, "bound", rows, "append"))
+        sample.answer = count(of.adbc, "bound")
+        return sample
+
+    return Case(
+        "bound",
+        f"executemany of INSERT ... VALUES (?, ?, ?) with {e.bound_rows:,} rows, against adbc_ingest of the same",
+        {**e.ours(lambda of: lambda: inserted(of), e.bound_rows), "ingest": Contender(ingested, e.bound_rows)},
     )
 
 
@@ -363,7 +444,7 @@ def connect_case(e):
         "connect",
         "connect, SELECT 1 and close, one after another",
         {
-            "flightlake": Contender(cycles(e.server.uri), answers, e.server.pid),
+            **e.ours(lambda of: cycles(of.server.uri), answers),
             "roapi": Contender(cycles(e.roapi_uri), answers, e.roapi_pid),
         },
     )
@@ -373,18 +454,18 @@ def transaction_case(e):
     inserts = [f"INSERT INTO entries VALUES ({i}, 'name {i}', {i / 3})" for i in range(TRANSACTION_STATEMENTS)]
     create = "CREATE TABLE entries (id BIGINT, name VARCHAR, x DOUBLE)"
 
-    def ours():
-        execute(e.adbc, "DROP TABLE IF EXISTS entries")
-        execute(e.adbc, create)
+    def ours(of):
+        execute(of.adbc, "DROP TABLE IF EXISTS entries")
+        execute(of.adbc, create)
 
         def one(connection):
             for sql in inserts:
                 execute(connection, sql)
             connection.commit()
 
-        with e.server.connect(autocommit=False) as connection:
+        with of.server.connect(autocommit=False) as connection:
             sample = timed_each([lambda: one(connection)] * e.transactions)
-        sample.answer = adbc_count(e.adbc, "SELECT id FROM entries")
+        sample.answer = adbc_count(of.adbc, "SELECT id FROM entries")
         return sample
 
     def theirs():
@@ -405,7 +486,7 @@ def transaction_case(e):
     return Case(
         "transaction",
         f"{TRANSACTION_STATEMENTS} INSERTs of a row and COMMIT: ADBC to flightlake, the ducklake extension in-process",
-        {"flightlake": Contender(ours, rows, e.server.pid), "ducklake": Contender(theirs, rows)},
+        {**e.ours(lambda of: lambda: ours(of), rows), "ducklake": Contender(theirs, rows)},
     )
 
 
@@ -441,42 +522,42 @@ def busy_case(e):
         "busy",
         f"{count} lookups as of the case lookup, by {BUSY_CONNECTIONS} connections at once",
         {
-            "flightlake": Contender(lambda: run(e.server.uri), rows, e.server.pid),
+            **e.ours(lambda of: lambda: run(of.server.uri), rows),
             "roapi": Contender(lambda: run(e.roapi_uri), rows, e.roapi_pid),
         },
     )
 
 
 def cancel_case(e):
-    def idle():
+    def idle(of):
         """Whether nothing runs and statements hold no memory."""
-        with e.adbc.cursor() as cursor:
+        with of.adbc.cursor() as cursor:
             if cursor.execute(RUNNING).fetchall() != [(0,)]:
                 return False
-        return metric(e.server, "flightlake_statements_memory_bytes") == 0
+        return metric(of.server, "flightlake_statements_memory_bytes") == 0
 
-    def once(sql):
-        with e.server.connect() as connection, connection.cursor() as cursor:
+    def once(of, sql):
+        with of.server.connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             reader = cursor.fetch_record_batch()
             if sql == ENDLESS:
-                harness.wait_until(lambda: not idle(), CANCEL_TIMEOUT_SECONDS, "the start of what is cancelled")
+                harness.wait_until(lambda: not idle(of), CANCEL_TIMEOUT_SECONDS, "the start of what is cancelled")
             time.sleep(0.1)  # the scan reads ahead what it may
             start = time.perf_counter()
             cursor.adbc_cancel()
-            harness.wait_until(idle, CANCEL_TIMEOUT_SECONDS, "the end of what was cancelled")
+            harness.wait_until(lambda: idle(of), CANCEL_TIMEOUT_SECONDS, "the end of what was cancelled")
             latency = time.perf_counter() - start
             reader.close()
             return latency
 
-    def run():
-        latencies = [once(sql) for sql in CANCELLED * e.cancels]
+    def run(of):
+        latencies = [once(of, sql) for sql in CANCELLED * e.cancels]
         return Sample(sum(latencies), len(latencies), latencies)
 
     return Case(
         "cancel",
         "from the cancellation of a statement, in DuckDB or the scanner, until lake.statements() and its memory are empty",
-        {"flightlake": Contender(run, e.cancels * len(CANCELLED), e.server.pid)},
+        e.ours(lambda of: lambda: run(of), e.cancels * len(CANCELLED)),
     )
 
 

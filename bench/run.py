@@ -1,6 +1,6 @@
 """Compare flightlake with other ways to do the same, in pairs.
 
-    bench/run.py [--sf 1] [--rounds 10] [--only NAME] [--short]
+    bench/run.py [--sf 1] [--rounds 10] [--only NAME] [--short] [--before BINARY]
 
 Every round runs each contender once, one after another and in turns forwards
 and backwards, so that whatever slows the machine slows all of them; a ratio is taken within a round and reported as
@@ -167,6 +167,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--only", action="append", help="run this case only; may be repeated")
     parser.add_argument("--short", action="store_true", help="little data, two rounds, results not recorded")
+    parser.add_argument("--before", type=pathlib.Path, help="another binary of flightlake, to compare with")
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results")
     options = parser.parse_args()
     if options.short:
@@ -179,7 +180,7 @@ def main():
     options = arguments()
     results = []
     with tempfile.TemporaryDirectory(prefix="flightlake-bench-") as folder:
-        with cases.setup(pathlib.Path(folder), options.sf, options.short) as environment:
+        with cases.setup(pathlib.Path(folder), options.sf, options.short, options.before) as environment:
             for case in cases.all_cases(environment):
                 if options.only and case.name not in options.only:
                     continue

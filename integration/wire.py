@@ -9,6 +9,7 @@ DO_PUT = "/arrow.flight.protocol.FlightService/DoPut"
 GET_FLIGHT_INFO = "/arrow.flight.protocol.FlightService/GetFlightInfo"
 DO_GET = "/arrow.flight.protocol.FlightService/DoGet"
 DO_ACTION = "/arrow.flight.protocol.FlightService/DoAction"
+STATEMENT_TYPE = "type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery"
 INGEST_TYPE = "type.googleapis.com/arrow.flight.protocol.sql.CommandStatementIngest"
 
 
