@@ -119,7 +119,7 @@ func (t *target) declareKeys(c *sqltext.Create) error {
 }
 
 func (s *Executor) createTableAs(ctx context.Context, run *workload.Statement, token string, st *sqltext.Statement, t *target) (statement.Update, error) {
-	p, err := s.Queries.Select(ctx, run, st.Query.Of(st.Text), t.view)
+	p, err := s.Queries.SelectText(ctx, run, st.Query.Of(st.Text), t.view)
 	if err != nil {
 		return statement.Update{}, err
 	}

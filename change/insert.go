@@ -175,7 +175,7 @@ func (s *Executor) insertQueries(ctx context.Context, run *workload.Statement, t
 // insertQuery streams the rows of INSERT ... SELECT, cast to the table's
 // columns; columns that are not named get their defaults.
 func (s *Executor) insertQuery(ctx context.Context, run *workload.Statement, t *target, st *sqltext.Statement) (array.RecordReader, error) {
-	p, err := s.Queries.Select(ctx, run, st.Query.Of(st.Text), t.view)
+	p, err := s.Queries.SelectText(ctx, run, st.Query.Of(st.Text), t.view)
 	if err != nil {
 		return nil, err
 	}

@@ -128,23 +128,37 @@ func ColumnsFromArrow(schema *arrow.Schema) ([]Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	return columns, nil
+	return columns, CheckNames(columns)
+}
+
+// CheckNames refuses columns or fields whose names a table cannot have.
+//
+// Errors: KindInvalid for an empty, repeated (without case) or absent name.
+func CheckNames(columns []Column) error { return checkNames(columns, "") }
+
+func checkNames(columns []Column, parent string) error {
+	seen := make(map[string]bool, len(columns))
+	for i := range columns {
+		name := columns[i].Name
+		if name == "" {
+			return Errorf(KindInvalid, "column %d of %q has no name", i+1, strings.TrimSuffix(parent, "."))
+		}
+		lower := strings.ToLower(name)
+		if seen[lower] {
+			return Errorf(KindInvalid, "column name %q is repeated (names are compared without case)", parent+name)
+		}
+		seen[lower] = true
+		if err := checkNames(columns[i].Children, parent+name+"."); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func columnsFromFields(fields []arrow.Field, parent string) ([]Column, error) {
-	seen := make(map[string]bool, len(fields))
 	columns := make([]Column, len(fields))
 	for i, f := range fields {
-		path := parent + f.Name
-		if f.Name == "" {
-			return nil, Errorf(KindInvalid, "column %d of %q has no name", i+1, strings.TrimSuffix(parent, "."))
-		}
-		lower := strings.ToLower(f.Name)
-		if seen[lower] {
-			return nil, Errorf(KindInvalid, "column name %q is repeated (names are compared without case)", path)
-		}
-		seen[lower] = true
-		c, err := columnFromArrow(f, path)
+		c, err := columnFromArrow(f, parent+f.Name)
 		if err != nil {
 			return nil, err
 		}

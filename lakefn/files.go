@@ -190,7 +190,7 @@ func (s *Functions) scanPlan(ctx context.Context, c query.Call) (*query.Rowset, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.Queries.Select(ctx, c.Run, sql, c.View)
+	p, err := s.Queries.SelectText(ctx, c.Run, sql, c.View)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}

@@ -36,7 +36,7 @@ type bundle struct {
 
 // setup returns a service over an empty lake whose objects are kept in bucket;
 // nil means in memory.
-func setup(t *testing.T, bucket objstore.Bucket) *bundle {
+func setup(t testing.TB, bucket objstore.Bucket) *bundle {
 	t.Helper()
 	if bucket == nil {
 		bucket = mem.New(mem.Options{})
@@ -60,12 +60,12 @@ func setupLocal(t *testing.T) *bundle {
 	return open(t, bucket, dir, []string{dir})
 }
 
-func open(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
+func open(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
 	t.Helper()
 	return openClock(t, bucket, dataPath, allowed, clock.System{})
 }
 
-func openClock(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
+func openClock(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
 	t.Helper()
 	return openLimited(t, bucket, dataPath, allowed, c, lakehouse.Options{})
 }
@@ -76,7 +76,7 @@ func setupLimited(t *testing.T, c clock.Clock, o lakehouse.Options) *bundle {
 	return openLimited(t, mem.New(mem.Options{}), "", nil, c, o)
 }
 
-func openLimited(t *testing.T, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock, o lakehouse.Options) *bundle {
+func openLimited(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock, o lakehouse.Options) *bundle {
 	t.Helper()
 	if dataPath == "" {
 		dataPath = "mem:"

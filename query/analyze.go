@@ -27,11 +27,13 @@ type calls struct {
 
 // analyze reads a statement, checks the functions it calls, and replaces calls
 // of the lake's own table functions by names.
-func (s *Planner) analyze(ctx context.Context, run *workload.Statement, sql string, v *view.View) (*planner.Analysis, *calls, error) {
-	analysis, err := s.planner.Analyze(ctx, sql)
-	if err == nil && analysis.Statement.Kind == sqltext.KindCall {
-		st := analysis.Statement
+func (s *Planner) analyze(ctx context.Context, run *workload.Statement, st *sqltext.Statement, v *view.View) (*planner.Analysis, *calls, error) {
+	var analysis *planner.Analysis
+	var err error
+	if st.Kind == sqltext.KindCall {
 		analysis, err = s.planner.Analyze(ctx, "FROM "+st.Text[st.Call.Name.Span.Start:]) // which is what a CALL returns
+	} else {
+		analysis, err = s.planner.AnalyzeStatement(ctx, st)
 	}
 	if err != nil {
 		return nil, nil, err

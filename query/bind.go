@@ -217,7 +217,7 @@ func (s *Planner) converted(ctx context.Context, run *workload.Statement, st *sq
 	if len(p.Names) == 0 {
 		return "", nil
 	}
-	d, err := s.describeOpen(ctx, run, v, st.Text)
+	d, err := s.describeOpen(ctx, run, v, st)
 	if err != nil {
 		return "", ctx.Err()
 	}

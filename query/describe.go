@@ -27,9 +27,9 @@ func (s *Planner) Describe(ctx context.Context, run *workload.Statement, st stat
 		return statement.Description{}, err
 	}
 	if len(ParametersOf(parsed).Names) > 0 {
-		return s.describeOpen(ctx, run, v, st.SQL)
+		return s.describeOpen(ctx, run, v, parsed)
 	}
-	p, err := s.Select(ctx, run, st.SQL, v)
+	p, err := s.Select(ctx, run, parsed, v)
 	if err != nil {
 		return statement.Description{}, err
 	}
@@ -138,11 +138,11 @@ func bare(ref planner.TableRef, register func() string) string {
 }
 
 // describeOpen describes a query whose parameters have no values yet.
-func (s *Planner) describeOpen(ctx context.Context, run *workload.Statement, v *view.View, sql string) (statement.Description, error) {
+func (s *Planner) describeOpen(ctx context.Context, run *workload.Statement, v *view.View, st *sqltext.Statement) (statement.Description, error) {
 	if err := v.CheckScope(); err != nil {
 		return statement.Description{}, err
 	}
-	analysis, calls, err := s.analyze(ctx, run, sql, v)
+	analysis, calls, err := s.analyze(ctx, run, st, v)
 	if err != nil {
 		return statement.Description{}, err
 	}

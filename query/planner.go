@@ -66,9 +66,12 @@ func (s *Planner) Statement(ctx context.Context, run *workload.Statement, st sta
 	if len(bound) != 1 {
 		return nil, lake.Errorf(lake.KindInvalid, "a query runs with one row of parameters and got %d", len(bound))
 	}
+	if st.Params == nil {
+		return s.Select(ctx, run, parsed, v)
+	}
 	if !hasText(st.Params) {
-		p, err := s.Select(ctx, run, bound[0], v)
-		if err == nil || st.Params == nil || lake.KindOf(err) != lake.KindInvalid {
+		p, err := s.SelectText(ctx, run, bound[0], v)
+		if err == nil || lake.KindOf(err) != lake.KindInvalid {
 			return p, err
 		}
 	}
@@ -79,20 +82,31 @@ func (s *Planner) Statement(ctx context.Context, run *workload.Statement, st sta
 	if converted == "" {
 		converted = bound[0] // what is wrong is said of the text with its values
 	}
-	return s.Select(ctx, run, converted, v)
+	return s.SelectText(ctx, run, converted, v)
+}
+
+// SelectText is Select for a text.
+//
+// Errors: those of Select; KindInvalid for a text that is not one statement.
+func (s *Planner) SelectText(ctx context.Context, run *workload.Statement, sql string, v *view.View) (*Plan, error) {
+	st, err := sqltext.Classify(sql)
+	if err != nil {
+		return nil, err
+	}
+	return s.Select(ctx, run, st, v)
 }
 
 // Select plans one query without parameters, or finds its plan.
 //
 // Errors: those of Processor.Plan; KindInvalid for a statement that is no query.
-func (s *Planner) Select(ctx context.Context, run *workload.Statement, sql string, v *view.View) (*Plan, error) {
-	key := planKey{sql: sql, schema: v.Schema(), snapshot: v.Snapshot, over: v.Over, temp: v.Temporary, access: v.Access.Key()}
+func (s *Planner) Select(ctx context.Context, run *workload.Statement, st *sqltext.Statement, v *view.View) (*Plan, error) {
+	key := planKey{sql: st.Text, schema: v.Schema(), snapshot: v.Snapshot, over: v.Over, temp: v.Temporary, access: v.Access.Key()}
 	if v.Temporary != nil {
 		key.session = v.Caller.Session
 	}
 	var own *Plan // nil if another call made the plan
 	p, err := s.plans.Get(ctx, key, func(ctx context.Context) (_ *Plan, err error) {
-		own, err = s.plan(ctx, run, sql, v)
+		own, err = s.plan(ctx, run, st, v)
 		return own, err
 	})
 	if err != nil {
@@ -109,17 +123,17 @@ func (s *Planner) Select(ctx context.Context, run *workload.Statement, sql strin
 	if stale || len(p.virtual) > 0 || p.analysis.TimeDependent() {
 		s.plans.Remove(key)
 		if stale || p != own { // what another call sees and when, such as its session's settings
-			return s.plan(ctx, run, sql, v)
+			return s.plan(ctx, run, st, v)
 		}
 	}
 	return p, nil
 }
 
-func (s *Planner) plan(ctx context.Context, run *workload.Statement, sql string, v *view.View) (*Plan, error) {
+func (s *Planner) plan(ctx context.Context, run *workload.Statement, st *sqltext.Statement, v *view.View) (*Plan, error) {
 	if err := v.CheckScope(); err != nil {
 		return nil, err
 	}
-	analysis, calls, err := s.analyze(ctx, run, sql, v)
+	analysis, calls, err := s.analyze(ctx, run, st, v)
 	if err != nil {
 		return nil, err
 	}
@@ -358,6 +372,5 @@ func asNew(columns []lake.Column) ([]lake.Column, error) {
 			c.Nullable = c.Name != lake.KeyName || columns[i].Type.ID != lake.TypeMap
 		})
 	}
-	_, err := lake.ColumnsFromArrow(lake.ArrowSchema(columns))
-	return columns, err
+	return columns, lake.CheckNames(columns)
 }
