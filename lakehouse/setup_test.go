@@ -36,12 +36,12 @@ type bundle struct {
 
 // setup returns a service over an empty lake whose objects are kept in bucket;
 // nil means in memory.
-func setup(t testing.TB, bucket objstore.Bucket) *bundle {
-	t.Helper()
+func setup(tb testing.TB, bucket objstore.Bucket) *bundle {
+	tb.Helper()
 	if bucket == nil {
 		bucket = mem.New(mem.Options{})
 	}
-	return open(t, bucket, "", nil)
+	return open(tb, bucket, "", nil)
 }
 
 // setupClock is setup with a clock of the test's own.
@@ -60,14 +60,14 @@ func setupLocal(t *testing.T) *bundle {
 	return open(t, bucket, dir, []string{dir})
 }
 
-func open(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
-	t.Helper()
-	return openClock(t, bucket, dataPath, allowed, clock.System{})
+func open(tb testing.TB, bucket objstore.Bucket, dataPath string, allowed []string) *bundle {
+	tb.Helper()
+	return openClock(tb, bucket, dataPath, allowed, clock.System{})
 }
 
-func openClock(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
-	t.Helper()
-	return openLimited(t, bucket, dataPath, allowed, c, lakehouse.Options{})
+func openClock(tb testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock) *bundle {
+	tb.Helper()
+	return openLimited(tb, bucket, dataPath, allowed, c, lakehouse.Options{})
 }
 
 // setupLimited is setup with limits and a clock of the test's own.
@@ -76,21 +76,21 @@ func setupLimited(t *testing.T, c clock.Clock, o lakehouse.Options) *bundle {
 	return openLimited(t, mem.New(mem.Options{}), "", nil, c, o)
 }
 
-func openLimited(t testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock, o lakehouse.Options) *bundle {
-	t.Helper()
+func openLimited(tb testing.TB, bucket objstore.Bucket, dataPath string, allowed []string, c clock.Clock, o lakehouse.Options) *bundle {
+	tb.Helper()
 	if dataPath == "" {
 		dataPath = "mem:"
 	}
-	cat, err := catalogduckdb.Open(t.Context(), catalogduckdb.Options{DataPath: dataPath, Clock: c, Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
+	cat, err := catalogduckdb.Open(tb.Context(), catalogduckdb.Options{DataPath: dataPath, Clock: c, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(tb, err)
 	frontend, err := engine.NewFrontend(engine.FrontendOptions{})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	executor, err := engine.NewExecutor(nil, engine.Options{AllowedDirs: allowed})
-	require.NoError(t, err)
-	t.Cleanup(func() {
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
 		executor.Close()
 		frontend.Close()
-		require.NoError(t, cat.Close())
+		require.NoError(tb, cat.Close())
 	})
 	components := lakehouse.Components{
 		Catalog: cat, Bucket: bucket, Frontend: frontend, Executor: executor,
