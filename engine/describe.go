@@ -27,43 +27,58 @@ type Description struct {
 //
 // Errors: those of Query.
 func (x *Executor) Describe(ctx context.Context, q Query) (*Description, error) {
-	s, done, err := x.bind(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	d := &Description{Kind: s.kind, Params: s.params()}
-	if s.unknown() {
+	return bind(ctx, x, q, func(s *statement) (*Description, error) {
+		d := &Description{Kind: s.kind, Params: s.params()}
+		if s.unknown() {
+			return d, nil
+		}
+		fields := make([]arrow.Field, len(s.types))
+		for i := range s.types {
+			fields[i] = s.types[i].field()
+		}
+		d.Result = arrow.NewSchema(fields, nil)
 		return d, nil
-	}
-	fields := make([]arrow.Field, len(s.types))
-	for i := range s.types {
-		fields[i] = s.types[i].field()
-	}
-	d.Result = arrow.NewSchema(fields, nil)
-	return d, nil
+	})
 }
 
-// bind prepares a statement on a connection of its own; the caller calls done.
-func (x *Executor) bind(ctx context.Context, q Query) (s *statement, done func(), err error) {
+// bind prepares a statement on a connection of its own and returns what read finds in it.
+// It ends soon after ctx does, whatever DuckDB does then.
+func bind[T any](ctx context.Context, x *Executor, q Query, read func(*statement) (T, error)) (T, error) {
+	return onConnection(ctx, x, q, func(_ *Executor, c *connection) (T, error) {
+		var none T
+		if err := c.beginReading(q.Overlay, ""); err != nil {
+			return none, err
+		}
+		s, err := c.prepare(q.SQL)
+		if err != nil {
+			return none, err
+		}
+		defer s.close()
+		return read(s)
+	}, func(x *Executor, c *connection, _ T, _ bool) { x.finish(c) })
+}
+
+// onConnection runs f on a connection for a query, and returns what it does or, soon after
+// ctx has ended, its error: DuckDB may go on then. finish is told of what f returned, late if
+// nobody waits for that any more, and gives the connection back. An error of f is made fit
+// for the client.
+func onConnection[T any](ctx context.Context, x *Executor, q Query, f func(*Executor, *connection) (T, error), finish func(x *Executor, c *connection, value T, late bool)) (T, error) {
 	x, c, err := x.takeFor(ctx, q.Schema, q.Overlay)
 	if err != nil {
-		return nil, nil, err
+		var none T
+		return none, err
 	}
-	stop := watch(ctx, c)
-	if err = c.beginReading(q.Overlay, ""); err == nil {
-		s, err = c.prepare(q.SQL)
+	value, err, lost := call(ctx, &x.pool.abandoned, c, func() (T, error) { return f(x, c) }, func(value T, _ error) {
+		finish(x, c, value, true)
+	})
+	if lost {
+		return value, err
 	}
+	finish(x, c, value, false)
 	if err != nil {
-		stop()
-		x.finish(c)
-		return nil, nil, x.queryError(ctx, q, err)
+		err = x.queryError(ctx, q, err)
 	}
-	return s, func() {
-		s.close()
-		stop()
-		x.finish(c)
-	}, nil
+	return value, err
 }
 
 // unknown reports whether DuckDB puts off binding the statement until its
@@ -96,20 +111,17 @@ func (s *statement) params() []arrow.Field {
 //
 // Errors: those of Describe; KindUnsupported for a type that a table cannot hold.
 func (x *Executor) ColumnsOfQuery(ctx context.Context, q Query) ([]lake.Column, error) {
-	s, done, err := x.bind(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	columns := make([]lake.Column, len(s.types))
-	for i := range s.types {
-		if s.text[i] {
-			return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold its type: cast it to VARCHAR", s.names[i])
+	return bind(ctx, x, q, func(s *statement) ([]lake.Column, error) {
+		columns := make([]lake.Column, len(s.types))
+		for i := range s.types {
+			if s.text[i] {
+				return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold its type: cast it to VARCHAR", s.names[i])
+			}
+			if name := s.types[i].unheld(); name != "" {
+				return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold the type %s", s.names[i], name)
+			}
+			columns[i] = s.types[i].toColumn()
 		}
-		if name := s.types[i].unheld(); name != "" {
-			return nil, lake.Errorf(lake.KindUnsupported, "column %q: a table cannot hold the type %s", s.names[i], name)
-		}
-		columns[i] = s.types[i].toColumn()
-	}
-	return columns, nil
+		return columns, nil
+	})
 }

@@ -1,10 +1,8 @@
 package engine_test
 
 import (
-	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,20 +57,6 @@ func TestErrorsAfterTheFirstBatchAreNotTheEnd(t *testing.T) {
 	require.ErrorIs(t, r.Err(), lake.ErrInvalid)
 	require.ErrorContains(t, r.Err(), "late")
 	require.False(t, r.Next(), "an error is final")
-}
-
-func TestQueriesWaitForAConnection(t *testing.T) {
-	t.Parallel()
-	x := newExecutor(t, engine.Options{ConnectionsMax: 1})
-	r, err := x.Query(t.Context(), engine.Query{SQL: "SELECT 1"})
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, err = x.Query(ctx, engine.Query{SQL: "SELECT 2"})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.NoError(t, x.Sync(t.Context(), mirrorState()), "the mirror does not wait for readers")
-	r.Release()
-	require.Equal(t, [][]string{{"2"}}, mustQuery(t, x, "SELECT 2").rows)
 }
 
 func TestBatchesStayBelowTheirLimits(t *testing.T) {

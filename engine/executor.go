@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"strconv"
 	"strings"
 
@@ -24,16 +23,17 @@ type Options struct {
 	// AllowedDirs are the folders that ParquetRef may name; none by default.
 	AllowedDirs []string
 	// ConnectionsMax bounds the queries that run at the same time, readers that
-	// are not released yet included; others wait. 0 means 64.
+	// are not released yet included: others are refused. It is no limit of the work,
+	// which is the caller's to set, but of what results hold that nobody reads. 0 means 1,024.
 	ConnectionsMax int
-	// OverlaysMax bounds those of them that have an Overlay; 0 means 4.
+	// OverlaysMax bounds those of them that have an Overlay; 0 means 64.
 	OverlaysMax int
 }
 
 // Defaults of Options.
 const (
-	executorConnectionsMax = 64
-	executorOverlaysMax    = 4
+	executorConnectionsMax = 1024
+	executorOverlaysMax    = 64
 )
 
 // CatalogName is the catalog that clients see.
@@ -57,7 +57,7 @@ type Executor struct {
 	// home is where the executor of a query with an Overlay is put back; nil in others.
 	home *overlays
 	// syncing is the mirror's own connection: Sync must not wait for readers.
-	syncing *connection // guarded by mirror.mu
+	syncing *connection // of whoever has entered the mirror
 }
 
 // NewExecutor opens the executor's DuckDB. mem holds the batches of results;
@@ -97,7 +97,7 @@ func newExecutor(mem memory.Allocator, opts Options, main *Executor) (*Executor,
 	if err != nil {
 		return nil, err
 	}
-	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs, opts: opts}
+	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs, opts: opts, mirror: mirror{changing: make(chan struct{}, 1)}}
 	if main != nil {
 		x.sources, x.home = main.sources, main.overlays
 	}
@@ -106,7 +106,7 @@ func newExecutor(mem memory.Allocator, opts Options, main *Executor) (*Executor,
 		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
 	}
 	x.pool = newPool(in, opts.ConnectionsMax)
-	x.overlays = &overlays{main: x, slots: make(chan struct{}, opts.OverlaysMax)}
+	x.overlays = &overlays{main: x}
 	return x, nil
 }
 
@@ -139,11 +139,14 @@ func (x *Executor) configure(opts Options) error {
 		CatalogName, CatalogName, strings.Join(dirs, ", "))
 }
 
-// Close frees the executor. Every reader must have been released.
+// Close frees the executor. Every reader must have been released. What calls abandoned it
+// waits for, for a while; an instance in which such work goes on even then ends with the
+// process.
 func (x *Executor) Close() {
 	x.overlays.close()
-	x.pool.close()
-	x.disconnect()
+	if x.pool.close() {
+		x.disconnect()
+	}
 	if x.scratch != nil {
 		x.scratch.close()
 	}
@@ -158,12 +161,12 @@ func (x *Executor) disconnect() {
 
 // take returns a connection whose default schema is schema.
 //
-// Errors: KindNotFound if there is no such schema.
-func (x *Executor) take(ctx context.Context, schema string) (*connection, error) {
+// Errors: KindNotFound if there is no such schema; KindExhausted if too many results are open.
+func (x *Executor) take(schema string) (*connection, error) {
 	if schema == "" {
 		schema = DefaultSchema
 	}
-	c, err := x.pool.take(ctx)
+	c, err := x.pool.takeNow()
 	if err != nil {
 		return nil, err
 	}

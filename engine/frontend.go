@@ -37,15 +37,20 @@ type Frontend struct {
 	instance *instance
 	pool     *pool
 
-	// mu is held for reading while a statement is planned, and for writing
-	// while twins are made or dropped. It guards twins.
-	mu    sync.RWMutex
-	twins *simplelru.LRU[string, struct{}]
-	bound int
+	// making has a place for the one who makes and drops twins. Statements that find
+	// theirs do not wait for it.
+	making chan struct{}
+	bound  int
+	mu     sync.Mutex                       // held for look-ups only
+	twins  *simplelru.LRU[string, *twinPin] // by name; guarded by mu
 
 	// wide plans without unusedColumns; nil in wide itself.
 	wide *Frontend
 }
+
+// twinPin counts the statements that are being planned over a twin, which must not be
+// dropped meanwhile. Frontend.mu guards it.
+type twinPin struct{ uses int }
 
 // unusedColumns is the optimizer that narrows a GET to the columns needed.
 // Together with cte_inlining, and without those that are disabled, it makes
@@ -92,9 +97,9 @@ func newFrontend(opts FrontendOptions, kept []string) (*Frontend, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Frontend{instance: in, bound: opts.TwinsMax}
+	f := &Frontend{instance: in, making: make(chan struct{}, 1), bound: opts.TwinsMax}
 	// Eviction is done by hand, because it runs SQL that can fail.
-	f.twins, err = simplelru.NewLRU[string, struct{}](1<<30, nil)
+	f.twins, err = simplelru.NewLRU[string, *twinPin](1<<30, nil)
 	if err != nil {
 		in.close()
 		return nil, lake.Wrap(lake.KindInternal, "make the cache of twins", err)
@@ -126,13 +131,15 @@ func (f *Frontend) configure(kept []string) error {
 		lake.QuoteLiteral(strings.Join(disabled, ",")))
 }
 
-// Close frees the front-end. No call may be running.
+// Close frees the front-end. No call may be running. What calls abandoned it waits for,
+// for a while; an instance in which such work goes on even then ends with the process.
 func (f *Frontend) Close() {
 	if f.wide != nil {
 		f.wide.Close()
 	}
-	f.pool.close()
-	f.instance.close()
+	if f.pool.close() {
+		f.instance.close()
+	}
 }
 
 // Parse returns the syntax tree of a SELECT statement as json_serialize_sql
@@ -141,7 +148,9 @@ func (f *Frontend) Close() {
 // Errors: ErrNotSelect; KindInvalid with position, excerpt and hint for a
 // syntax error.
 func (f *Frontend) Parse(ctx context.Context, sql string) ([]byte, error) {
-	return f.serialise(ctx, sql, "SELECT json_serialize_sql(%s)::VARCHAR", ErrNotSelect)
+	return f.serialise(ctx, sql, serialisation{
+		query: "SELECT json_serialize_sql(CAST(? AS VARCHAR))::VARCHAR", unable: ErrNotSelect, afterFunc: func() {},
+	})
 }
 
 // Optimize returns the optimised plan of a statement that reads from twins
@@ -159,41 +168,38 @@ func (f *Frontend) Optimize(ctx context.Context, sql string, twins []lake.Twin) 
 }
 
 func (f *Frontend) optimize(ctx context.Context, sql string, twins []lake.Twin) ([]byte, error) {
-	f.mu.RLock()
-	for !f.haveTwins(twins) {
-		f.mu.RUnlock()
+	for !f.pin(twins) {
 		if err := f.makeTwins(ctx, twins); err != nil {
 			return nil, err
-		}
-		f.mu.RLock() // others may have dropped a twin meanwhile
+		} // others may have dropped a twin meanwhile
 	}
-	defer f.mu.RUnlock()
-	return f.serialise(ctx, sql, "SELECT json_serialize_plan(%s, optimize := true)::VARCHAR", ErrNotPlannable)
+	return f.serialise(ctx, sql, serialisation{
+		query: "SELECT json_serialize_plan(CAST(? AS VARCHAR), optimize := true)::VARCHAR", unable: ErrNotPlannable,
+		afterFunc: func() { f.unpin(twins) },
+	})
 }
 
-func (f *Frontend) serialise(ctx context.Context, sql, format string, unable error) ([]byte, error) {
+// serialisation is a call of one of DuckDB's functions that serialise a statement.
+type serialisation struct {
+	query     string // with a parameter for the statement
+	unable    error  // that it cannot be serialised
+	afterFunc func() // runs when the call has ended
+}
+
+func (f *Frontend) serialise(ctx context.Context, sql string, s serialisation) ([]byte, error) {
 	if err := checkText(sql); err != nil {
+		s.afterFunc()
 		return nil, err
 	}
-	c, err := f.pool.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer f.pool.put(c)
-	stop := watch(ctx, c)
-	rows, err := c.texts(strings.Replace(format, "%s", lake.QuoteLiteral(sql), 1))
-	stop()
+	text, err := with(ctx, f.pool, func(c *connection) (string, error) { return c.textOf(s.query, sql) }, s.afterFunc)
 	if err != nil {
 		var e *SQLError
 		if errors.As(err, &e) && (e.Type == "Serialization Error" || e.Type == "Not implemented Error") {
-			return nil, &lake.Error{Kind: lake.KindUnsupported, Err: errors.Join(unable, e)}
+			return nil, &lake.Error{Kind: lake.KindUnsupported, Err: errors.Join(s.unable, e)}
 		}
 		return nil, contextError(ctx, err)
 	}
-	if len(rows) != 1 {
-		return nil, lake.Errorf(lake.KindInternal, "DuckDB returned %d rows for one statement", len(rows))
-	}
-	return checkSerialised([]byte(rows[0][0]), sql, unable)
+	return checkSerialised([]byte(text), sql, s.unable)
 }
 
 // checkSerialised turns the error that a json_serialize function returned as
@@ -230,49 +236,87 @@ type unableError struct {
 func (e *unableError) Error() string { return e.condition.Error() + ": " + e.detail }
 func (e *unableError) Unwrap() error { return e.condition }
 
-// haveTwins reports whether all twins exist. The caller holds mu.
-func (f *Frontend) haveTwins(twins []lake.Twin) bool {
+// pin keeps the twins of a statement while it is planned. It reports false, and keeps
+// none, if one does not exist.
+func (f *Frontend) pin(twins []lake.Twin) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, t := range twins {
 		if !f.twins.Contains(t.Name) {
 			return false
 		}
 	}
+	for _, t := range twins {
+		pin, _ := f.twins.Get(t.Name)
+		pin.uses++
+	}
 	return true
 }
 
-// makeTwins makes the tables that do not exist yet, then drops the ones least
-// recently used above the bound, never those of this statement.
-func (f *Frontend) makeTwins(ctx context.Context, twins []lake.Twin) error {
-	if len(twins) == 0 {
-		return nil
-	}
+// unpin ends what pin began.
+func (f *Frontend) unpin(twins []lake.Twin) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var c *connection
 	for _, t := range twins {
-		if _, ok := f.twins.Get(t.Name); ok {
-			continue
+		if pin, ok := f.twins.Peek(t.Name); ok {
+			pin.uses--
 		}
-		if c == nil {
-			var err error
-			if c, err = f.pool.take(ctx); err != nil {
-				return err
-			}
-			defer f.pool.put(c)
+	}
+}
+
+// makeTwins makes the tables that do not exist yet, then drops the ones least
+// recently used above the bound that no statement is planned over.
+func (f *Frontend) makeTwins(ctx context.Context, twins []lake.Twin) error {
+	select {
+	case f.making <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.making }()
+	c, err := f.pool.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.pool.put(c)
+	for _, t := range twins {
+		f.mu.Lock()
+		known := f.twins.Contains(t.Name)
+		f.mu.Unlock()
+		if known {
+			continue
 		}
 		if err := c.exec("%s", createTable(lake.QuoteIdent(t.Name), t.Columns)); err != nil {
 			return lake.Wrap(lake.KindInternal, "make an empty table for planning", err)
 		}
-		f.twins.Add(t.Name, struct{}{})
+		f.mu.Lock()
+		f.twins.Add(t.Name, &twinPin{})
+		f.mu.Unlock()
 	}
-	for c != nil && f.twins.Len() > max(f.bound, len(twins)) {
-		name, _, _ := f.twins.GetOldest()
+	for _, name := range f.surplus(twins) {
 		if err := c.exec("DROP TABLE IF EXISTS %s", lake.QuoteIdent(name)); err != nil {
 			return lake.Wrap(lake.KindInternal, "drop an empty table of planning", err)
 		}
-		f.twins.Remove(name)
 	}
 	return nil
+}
+
+// surplus forgets the twins least recently used above the bound, but for those of a
+// statement that is about to be planned and those that are in use. It returns their names.
+func (f *Frontend) surplus(wanted []lake.Twin) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, name := range f.twins.Keys() { // from the oldest on
+		if f.twins.Len() <= max(f.bound, len(wanted)) {
+			break
+		}
+		pin, _ := f.twins.Peek(name)
+		if pin.uses == 0 && !slices.ContainsFunc(wanted, func(t lake.Twin) bool { return t.Name == name }) {
+			f.twins.Remove(name)
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // createTable returns the DDL of an empty table with the types of columns.

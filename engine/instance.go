@@ -56,6 +56,9 @@ type connection struct {
 	reports bool
 	// temporary are the names of the empty temporary tables of an Overlay.
 	temporary []string
+	// prepared are statements of the front-end, by their text: preparing one costs as
+	// much as running it.
+	prepared map[string]*duckdb.PreparedStatement
 }
 
 func (i *instance) connect() (*connection, error) {
@@ -66,7 +69,13 @@ func (i *instance) connect() (*connection, error) {
 	return c, nil
 }
 
-func (c *connection) close()     { duckdb.Disconnect(&c.conn) }
+func (c *connection) close() {
+	for _, st := range c.prepared {
+		duckdb.DestroyPrepare(st)
+	}
+	duckdb.Disconnect(&c.conn)
+}
+
 func (c *connection) interrupt() { duckdb.Interrupt(c.conn) }
 
 // exec runs statements that return nothing of interest.
@@ -81,6 +90,36 @@ func (c *connection) exec(format string, args ...any) error {
 		return newError(duckdb.ResultError(&res))
 	}
 	return nil
+}
+
+// textOf runs a query of one parameter, which is text, and returns the text that is its
+// result. The query is kept prepared.
+func (c *connection) textOf(query, argument string) (string, error) {
+	st := c.prepared[query]
+	if st == nil {
+		st = &duckdb.PreparedStatement{}
+		if duckdb.Prepare(c.conn, query, st) == duckdb.StateError {
+			defer duckdb.DestroyPrepare(st)
+			return "", newError(duckdb.PrepareError(*st))
+		}
+		if c.prepared == nil {
+			c.prepared = map[string]*duckdb.PreparedStatement{}
+		}
+		c.prepared[query] = st
+	}
+	if duckdb.BindVarchar(*st, 1, argument) == duckdb.StateError {
+		return "", newError(duckdb.PrepareError(*st))
+	}
+	var res duckdb.Result
+	defer duckdb.DestroyResult(&res)
+	if duckdb.ExecutePrepared(*st, &res) == duckdb.StateError {
+		return "", newError(duckdb.ResultError(&res))
+	}
+	rows := textRows(res, 1)
+	if len(rows) != 1 {
+		return "", lake.Errorf(lake.KindInternal, "DuckDB returned %d rows for one statement", len(rows))
+	}
+	return rows[0][0], nil
 }
 
 // texts runs a query and returns its rows; every column must be of type
@@ -100,11 +139,16 @@ func (c *connection) texts(sql string) ([][]string, error) {
 			return nil, lake.Errorf(lake.KindInternal, "column %d of an internal query is not text", i)
 		}
 	}
+	return textRows(res, columns), nil
+}
+
+// textRows returns the rows of a result of columns of text.
+func textRows(res duckdb.Result, columns int) [][]string {
 	var rows [][]string
 	for {
 		chunk := duckdb.FetchChunk(res)
 		if chunk.Ptr == nil {
-			return rows, nil
+			return rows
 		}
 		rows = appendTexts(rows, chunk, columns)
 		duckdb.DestroyDataChunk(&chunk)

@@ -5,22 +5,36 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
 	"github.com/flightlake/flightlake/lake"
 )
 
-// mirror is what the executor's catalog shows of the lake.
+// mirror is what the executor's catalog shows of the lake. Those who find there what
+// they need do not wait for those who change it.
 type mirror struct {
-	mu      sync.Mutex
-	synced  bool             // guarded by mu
-	version int64            // guarded by mu; of the state that is shown
-	schemas map[string]bool  // guarded by mu; by name
-	tables  map[string]table // guarded by mu; as they were wanted, by qualified name
-	views   map[string]bool  // guarded by mu; by qualified name
+	// next is one more than the schema version that is shown; 0 if that is not known.
+	next atomic.Int64
+	// changing has a place for the one who changes the fields below.
+	changing chan struct{}
+	schemas  map[string]bool  // by name
+	tables   map[string]table // as they were wanted, by qualified name
+	views    map[string]bool  // by qualified name
 }
+
+// enter waits for the right to change what is shown. The caller calls leave.
+func (m *mirror) enter(ctx context.Context) error {
+	select {
+	case m.changing <- struct{}{}:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *mirror) leave() { <-m.changing }
 
 // objects is what a state asks to be shown.
 type objects struct {
@@ -40,30 +54,34 @@ type table struct {
 type view struct{ schema, ddl, comment string }
 
 // Sync shows the schemas, tables and views of a state of the lake to the
-// queries that start afterwards. It costs nothing if the schema version is the
-// one that is shown. A view that does not bind, and defaults that do not, are left out.
+// queries that start afterwards. It costs nothing if that schema version, or a later one, is
+// shown. A view that does not bind, and defaults that do not, are left out.
 func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 	m := &x.mirror
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.synced && m.version == state.SchemaVersion {
-		return nil
+	if m.next.Load() > state.SchemaVersion {
+		return ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
+	if err := m.enter(ctx); err != nil {
 		return err
 	}
+	defer m.leave()
+	if m.next.Load() > state.SchemaVersion {
+		return nil
+	}
+	m.next.Store(0) // until all is shown
 	if err := m.apply(x.syncing, objectsOf(state)); err != nil {
-		m.synced = false
 		return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 	}
-	m.synced, m.version = true, state.SchemaVersion
+	m.next.Store(state.SchemaVersion + 1)
 	return nil
 }
 
 // show shows a state that no version tells from others.
-func (m *mirror) show(c *connection, state *lake.State) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (m *mirror) show(ctx context.Context, c *connection, state *lake.State) error {
+	if err := m.enter(ctx); err != nil {
+		return err
+	}
+	defer m.leave()
 	return lake.Wrap(lake.KindInternal, "mirror the catalog", m.apply(c, objectsOf(state)))
 }
 
@@ -149,7 +167,7 @@ func newView(schema string, v *lake.View) view {
 	return out
 }
 
-// apply makes the difference. The caller holds mu. If it fails half-way, the
+// apply makes the difference. The caller has entered. If it fails half-way, the
 // maps still say what exists.
 func (m *mirror) apply(c *connection, want objects) error {
 	if m.schemas == nil {

@@ -62,17 +62,37 @@ func TestTablesOfTheMirrorAreNotReadInPlaceOfTheLake(t *testing.T) {
 	for _, sql := range []string{
 		"FROM t ORDER BY a DESC", "SELECT (SELECT max(a) FROM lake.main.t)", "FROM bv", "SUMMARIZE t", `FROM lake."s""2"."u.v"`,
 		"EXPLAIN ANALYZE FROM t", "SELECT * FROM (PIVOT t ON b IN ('x') USING sum(a))",
+		// Words that ask for columns elsewhere open nothing.
+		"SELECT max(a) FROM t WHERE 'show' <> ''", "SELECT a AS describe FROM t", "SELECT 1 AS desc, * FROM t -- SHOW",
+		"SELECT * FROM (DESCRIBE t) d, lake.main.T x", "SELECT (SELECT count(*) FROM t) FROM (DESCRIBE SELECT 1)",
+		"SELECT * FROM (DESCRIBE bv), bv", "SELECT * FROM (PIVOT t ON b IN ('show') USING sum(a))", "FROM (SUMMARIZE t), (DESCRIBE t)",
+		"SELECT 3 + count(*) FROM t HAVING 'describe' IS NOT NULL", `SELECT * FROM (DESCRIBE t), "lake"."s""2"."u.v"`,
 	} {
 		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
 		require.ErrorIs(t, err, lake.ErrUnsupported, sql)
 	}
 	for _, sql := range []string{
-		"WITH t AS (SELECT 1) FROM t", "DESCRIBE t", "SHOW TABLES", "FROM information_schema.tables", "FROM duckdb_tables()",
+		"WITH t AS (SELECT 1) FROM t", "DESCRIBE t", "SHOW TABLES", "DESC t", "DESCRIBE SELECT a FROM t", "SELECT * FROM (DESCRIBE t) d",
+		`DESCRIBE "s""2"."u.v"`, "SELECT 'show' FROM (DESCRIBE bv), (DESCRIBE t)", "SHOW ALL TABLES", "FROM (SHOW TABLES)",
+		"EXPLAIN DESCRIBE t", "EXPLAIN (FORMAT json) DESCRIBE t", "FROM information_schema.tables", "FROM duckdb_tables()",
 		"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) FROM r", "FROM (VALUES (1)) t",
 	} {
 		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
 		require.NoError(t, err, sql)
 	}
+}
+
+func TestAnOlderStateIsNotShownInPlaceOfANewerOne(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	newer, older := mirrorState(), mirrorState()
+	newer.SchemaVersion, older.SchemaVersion = 6, 5
+	older.Schemas = nil
+	require.NoError(t, x.Sync(t.Context(), newer))
+	before := mustQuery(t, x, "SELECT table_name FROM information_schema.tables ORDER BY ALL").rows
+	require.NotEmpty(t, before)
+	require.NoError(t, x.Sync(t.Context(), older)) // by a statement that began before the newer was committed
+	require.Equal(t, before, mustQuery(t, x, "SELECT table_name FROM information_schema.tables ORDER BY ALL").rows)
 }
 
 func TestSyncAppliesTheDifference(t *testing.T) {

@@ -22,46 +22,60 @@ type Overlay struct {
 
 // overlays are the executors on which queries with an Overlay run, one on each
 // at a time: DuckDB refuses that two transactions make tables of one name, and a
-// Sync must not wait for the readers of a client.
+// Sync must not wait for the readers of a client. Nobody waits for one: a client that does
+// not read on would keep others waiting for ever.
 type overlays struct {
-	main  *Executor
-	slots chan struct{}
+	main *Executor
 
-	mu   sync.Mutex
-	idle []*Executor // guarded by mu
+	mu     sync.Mutex
+	idle   []*Executor // guarded by mu
+	used   int         // guarded by mu
+	closed bool        // guarded by mu
 }
 
-// overlayMemoryShare is the part of the executor's memory limit that each
-// executor of a query with an Overlay has.
-const overlayMemoryShare = 4
+const (
+	// overlayMemoryShare is the part of the executor's memory limit that each
+	// executor of a query with an Overlay has.
+	overlayMemoryShare = 4
+	// overlaysIdleMax is how many executors are kept for later queries.
+	overlaysIdleMax = 4
+)
 
 // take returns an executor that shows what the overlay says and of which the
-// caller has the sole use until it calls finish; it waits for one if all are in use.
+// caller has the sole use until it calls finish.
+//
+// Errors: KindExhausted if too many are in use.
 func (o *overlays) take(ctx context.Context, overlay *Overlay) (*Executor, error) {
-	select {
-	case o.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	x, err := o.get()
+	if err != nil {
+		return nil, err
 	}
-	o.mu.Lock()
-	var x *Executor
-	if n := len(o.idle); n > 0 {
-		x = o.idle[n-1]
-		o.idle = o.idle[:n-1]
-	}
-	o.mu.Unlock()
-	if x == nil {
-		var err error
-		if x, err = o.open(); err != nil {
-			<-o.slots
-			return nil, err
-		}
-	}
-	if err := x.mirror.show(x.syncing, overlay.State); err != nil {
+	if err := x.mirror.show(ctx, x.syncing, overlay.State); err != nil {
 		o.put(x)
 		return nil, err
 	}
 	return x, nil
+}
+
+func (o *overlays) get() (*Executor, error) {
+	o.mu.Lock()
+	if o.used >= o.main.opts.OverlaysMax {
+		defer o.mu.Unlock()
+		return nil, lake.Errorf(lake.KindExhausted, "%d results are open that show schemas of transactions, temporary tables or what not everybody sees, which is the limit; read or close some", o.used)
+	}
+	o.used++
+	if n := len(o.idle); n > 0 {
+		x := o.idle[n-1]
+		o.idle = o.idle[:n-1]
+		o.mu.Unlock()
+		return x, nil
+	}
+	o.mu.Unlock()
+	x, err := o.open()
+	if err != nil {
+		o.lose()
+	}
+	return x, err
 }
 
 func (o *overlays) open() (*Executor, error) {
@@ -72,20 +86,35 @@ func (o *overlays) open() (*Executor, error) {
 	return newExecutor(o.main.mem, opts, o.main)
 }
 
+// put gives an executor back.
 func (o *overlays) put(x *Executor) {
 	o.mu.Lock()
-	o.idle = append(o.idle, x)
+	o.used--
+	keep := !o.closed && len(o.idle) < overlaysIdleMax
+	if keep {
+		o.idle = append(o.idle, x)
+	}
 	o.mu.Unlock()
-	<-o.slots
+	if !keep {
+		x.Close()
+	}
+}
+
+// lose forgets an executor that is not given back.
+func (o *overlays) lose() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.used--
 }
 
 func (o *overlays) close() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, x := range o.idle {
+	idle := o.idle
+	o.idle, o.closed = nil, true
+	o.mu.Unlock()
+	for _, x := range idle {
 		x.Close()
 	}
-	o.idle = nil
 }
 
 // takeFor returns a connection whose default schema is schema, and the executor
@@ -93,14 +122,14 @@ func (o *overlays) close() {
 // calls finish of that executor.
 func (x *Executor) takeFor(ctx context.Context, schema string, overlay *Overlay) (*Executor, *connection, error) {
 	if overlay == nil {
-		c, err := x.take(ctx, schema)
+		c, err := x.take(schema)
 		return x, c, err
 	}
 	side, err := x.overlays.take(ctx, overlay)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := side.take(ctx, schema)
+	c, err := side.take(schema)
 	if err != nil {
 		x.overlays.put(side)
 		return nil, nil, err

@@ -120,7 +120,7 @@ func TestInsertWithAnOverlayOfATemporaryTableOfThatName(t *testing.T) {
 
 func TestOverlaysOfOneNameDoNotConflict(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, engine.Options{OverlaysMax: 2})
+	x := newExecutor(t, engine.Options{OverlaysMax: 5})
 	require.NoError(t, x.Sync(t.Context(), mirrorState()))
 	// A reader of more rows than are read ahead keeps its overlay to the end.
 	held, err := x.Query(t.Context(), engine.Query{SQL: "SELECT unnest(range(1000000))", Overlay: testOverlay()})

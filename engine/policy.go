@@ -135,25 +135,36 @@ func checkType(t duckdb.StatementType) (StatementKind, error) {
 // leadingWords returns the first word of a statement in upper case, and for
 // EXPLAIN also the first word of what is explained. An opening bracket is a word.
 func leadingWords(sql string) []string {
-	word, rest := nextWord(sql)
-	if word == "" {
+	word, _ := nextWord(sql)
+	switch word {
+	case "":
 		return nil
+	case "EXPLAIN":
+		next, _ := nextWord(explained(sql))
+		return []string{word, next}
 	}
+	return []string{word}
+}
+
+// explained returns the statement that an EXPLAIN explains; the text itself if it is none.
+func explained(sql string) string {
+	word, rest := nextWord(sql)
 	if word != "EXPLAIN" {
-		return []string{word}
+		return sql
 	}
 	next, after := nextWord(rest)
 	if next == "ANALYZE" || next == "ANALYSE" {
-		next, after = nextWord(after)
+		rest = after
+		next, after = nextWord(rest)
 	}
 	if next == "(" { // EXPLAIN (FORMAT json, ANALYZE) ..., or EXPLAIN (SELECT ...)
 		if inner, _ := nextWord(after); inner == "FORMAT" || inner == "ANALYZE" || inner == "ANALYSE" {
 			if end := strings.IndexByte(after, ')'); end >= 0 {
-				next, _ = nextWord(after[end+1:])
+				return after[end+1:]
 			}
 		}
 	}
-	return []string{word, next}
+	return rest
 }
 
 // nextWord returns the first word after blanks, comments and semicolons, in

@@ -4,13 +4,15 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/flightlake/flightlake/lake"
 )
 
-// pool is a bounded set of connections of one instance. Those who find none
-// free wait in the order of the channel.
+// pool is a bounded set of connections of one instance.
 type pool struct {
-	instance *instance
-	slots    chan struct{}
+	instance  *instance
+	slots     chan struct{}
+	abandoned abandoned
 
 	mu   sync.Mutex
 	idle []*connection // guarded by mu
@@ -21,13 +23,38 @@ func newPool(in *instance, connectionsMax int) *pool {
 }
 
 // take returns a connection of which the caller has the sole use, and waits for
-// one if all are in use.
+// one if all are in use, in the order of the channel.
+//
+// Errors: KindExhausted while too many calls were abandoned; that of ctx.
 func (p *pool) take(ctx context.Context) (*connection, error) {
+	if err := p.abandoned.check(); err != nil {
+		return nil, err
+	}
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	return p.get()
+}
+
+// takeNow is take for those who must not wait.
+//
+// Errors: KindExhausted if all connections are in use.
+func (p *pool) takeNow() (*connection, error) {
+	if err := p.abandoned.check(); err != nil {
+		return nil, err
+	}
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		return nil, lake.Errorf(lake.KindExhausted, "%d results are open in the engine, which is the limit; read or close some", cap(p.slots))
+	}
+	return p.get()
+}
+
+// get returns an idle connection, or a new one. The caller has a slot.
+func (p *pool) get() (*connection, error) {
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
 		c := p.idle[n-1]
@@ -58,14 +85,42 @@ func (p *pool) discard(c *connection) {
 	<-p.slots
 }
 
-// close closes the idle connections.
-func (p *pool) close() {
+// lose gives up a connection in which an abandoned call goes on: whoever ends that
+// closes it.
+func (p *pool) lose() { <-p.slots }
+
+// close closes the idle connections. It reports false if abandoned calls still use
+// others, so that the instance cannot be closed.
+func (p *pool) close() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, c := range p.idle {
 		c.close()
 	}
 	p.idle = nil
+	p.mu.Unlock()
+	return p.abandoned.wait()
+}
+
+// with runs f on a connection of the pool and returns what it does, or the error of ctx
+// soon after that has ended; see call. after runs when f has ended, in whatever goroutine.
+func with[T any](ctx context.Context, p *pool, f func(*connection) (T, error), after func()) (T, error) {
+	c, err := p.take(ctx)
+	if err != nil {
+		after()
+		var zero T
+		return zero, err
+	}
+	value, err, lost := call(ctx, &p.abandoned, c, func() (T, error) { return f(c) }, func(T, error) {
+		c.close()
+		after()
+	})
+	if lost {
+		p.lose()
+		return value, err
+	}
+	p.put(c)
+	after()
+	return value, err
 }
 
 // interruptInterval is how often a cancelled connection is interrupted until

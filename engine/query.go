@@ -64,19 +64,28 @@ func (x *Executor) Query(ctx context.Context, q Query) (Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	x, c, err := x.takeFor(ctx, q.Schema, q.Overlay)
+	r, err := x.open(ctx, q, nil)
 	if err != nil {
 		return nil, err
-	}
-	r, err := x.start(ctx, c, q, nil)
-	if err != nil {
-		x.finish(c)
-		return nil, x.queryError(ctx, q, err)
 	}
 	if q.Overlay != nil {
 		r.spool()
 	}
 	return r, nil
+}
+
+// open starts a query, after first unless that is nil.
+func (x *Executor) open(ctx context.Context, q Query, first func(*connection) error) (*resultReader, error) {
+	return onConnection(ctx, x, q, func(x *Executor, c *connection) (*resultReader, error) {
+		return x.start(ctx, c, q, first)
+	}, func(x *Executor, c *connection, r *resultReader, late bool) {
+		switch {
+		case r == nil:
+			x.finish(c)
+		case late:
+			r.Release()
+		}
+	})
 }
 
 // finish ends the read-only transaction of a query and gives the connection
@@ -99,7 +108,7 @@ func (x *Executor) finish(c *connection) {
 
 // start begins a read-only transaction, in which temporary tables can be
 // written, runs first if not nil, and then the query.
-func (x *Executor) start(ctx context.Context, c *connection, q Query, first func() error) (*resultReader, error) {
+func (x *Executor) start(ctx context.Context, c *connection, q Query, first func(*connection) error) (*resultReader, error) {
 	if q.BatchBytes == 0 {
 		q.BatchBytes = batchBytesDefault
 	}
@@ -117,7 +126,7 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 		cancel()
 	}
 	if first != nil {
-		if err := first(); err != nil {
+		if err := first(c); err != nil {
 			stop()
 			return nil, err
 		}

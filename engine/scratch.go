@@ -43,8 +43,9 @@ func newScratch() (*scratch, error) {
 }
 
 func (s *scratch) close() {
-	s.pool.close()
-	s.instance.close()
+	if s.pool.close() {
+		s.instance.close()
+	}
 }
 
 // TableDefinition returns the columns of `CREATE TABLE name (...)`, without
@@ -54,20 +55,16 @@ func (s *scratch) close() {
 // Errors: KindInvalid for what DuckDB refuses; KindUnsupported, naming it, for
 // a type or constraint that a table cannot hold.
 func (x *Executor) TableDefinition(ctx context.Context, createTableSQL string) ([]lake.Column, error) {
-	c, err := x.scratch.pool.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer x.scratch.pool.put(c)
-	stop := watch(ctx, c)
-	defer stop()
-	if err := c.exec("BEGIN"); err != nil {
-		return nil, err
-	}
-	columns, err := c.define(createTableSQL)
-	if rollback := c.exec("ROLLBACK"); err == nil {
-		err = rollback
-	}
+	columns, err := with(ctx, x.scratch.pool, func(c *connection) ([]lake.Column, error) {
+		if err := c.exec("BEGIN"); err != nil {
+			return nil, err
+		}
+		columns, err := c.define(createTableSQL)
+		if rollback := c.exec("ROLLBACK"); err == nil {
+			err = rollback
+		}
+		return columns, err
+	}, func() {})
 	return columns, contextError(ctx, err)
 }
 
@@ -259,10 +256,6 @@ type Insert struct {
 //
 // Errors: those of Query; KindInvalid for a row that the table cannot hold.
 func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReader, error) {
-	x, c, err := x.takeFor(ctx, in.Schema, in.Overlay)
-	if err != nil {
-		return nil, err
-	}
 	q := Query{
 		Schema: in.Schema, Rewritten: true, BatchBytes: in.BatchBytes, BatchRows: in.BatchRows,
 		Overlay: in.Overlay, target: in.Table,
@@ -272,7 +265,7 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 	for _, sqlFunc := range in.SQLFuncs {
 		q.inserts = append(q.inserts, sqlFunc(target))
 	}
-	r, err := x.start(ctx, c, q, func() error {
+	r, err := x.open(ctx, q, func(c *connection) error {
 		if err := c.exec("%s", temporaryDDL(target, in.Columns, true)); err != nil {
 			return lake.Wrap(lake.KindInternal, "make the table of an INSERT", err)
 		}
@@ -284,8 +277,7 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 		return nil
 	})
 	if err != nil {
-		x.finish(c)
-		return nil, x.queryError(ctx, q, err)
+		return nil, err
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -89,25 +90,109 @@ func (c *connection) makePivotType(extracted duckdb.ExtractedStatements, i, coun
 }
 
 // checkTables refuses a query that reads a table of the mirror: it would find
-// no rows. Statements that ask for the columns of tables may name them.
+// no rows. Where it asks for the columns of a table it may name it.
 //
 // Errors: KindUnsupported.
 func (c *connection) checkTables(sql string) error {
-	upper := strings.ToUpper(sql)
-	if strings.Contains(upper, "DESCRIBE") || strings.Contains(upper, "SHOW") || leadingWords(sql)[0] == "DESC" {
+	mirrored := c.mirroredTables(sql)
+	if len(mirrored) == 0 {
 		return nil
 	}
+	described, err := c.describedTables(sql)
+	if err != nil {
+		return err
+	}
+	for _, name := range mirrored {
+		if !described(name) {
+			return lake.Errorf(lake.KindUnsupported, "reading %s in this place of a statement is not supported", name)
+		}
+	}
+	return nil
+}
+
+// mirroredTables returns the tables without rows that a query names, as DuckDB writes
+// them with their catalog and schema.
+func (c *connection) mirroredTables(sql string) []string {
 	names := duckdb.GetTableNames(c.conn, sql, true)
 	defer duckdb.DestroyValue(&names)
+	var out []string
 	for i := range duckdb.GetListSize(names) {
 		child := duckdb.GetListChild(names, i)
 		name := duckdb.GetVarchar(child)
 		duckdb.DestroyValue(&child)
 		if !strings.HasPrefix(name, `"temp".`) || c.showsEmpty(name) {
-			return lake.Errorf(lake.KindUnsupported, "reading %s in this place of a statement is not supported", name)
+			out = append(out, name)
 		}
 	}
-	return nil
+	return out
+}
+
+// describedTables returns what reports whether a table, named as mirroredTables does, is
+// named only below DESCRIBE, and so only for its columns. Of a statement whose syntax tree
+// DuckDB does not give it reports no table: what is not understood is refused.
+func (c *connection) describedTables(sql string) (func(name string) bool, error) {
+	text, err := c.textOf("SELECT json_serialize_sql(CAST(? AS VARCHAR))::VARCHAR", explained(sql))
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	if err := decoder.Decode(&tree); err != nil {
+		return func(string) bool { return false }, nil //nolint:nilerr // DuckDB writes some trees that are no JSON
+	}
+	if root, ok := tree.(map[string]any); !ok || root["error"] != false {
+		return func(string) bool { return false }, nil
+	}
+	read, described := map[string]bool{}, map[string]bool{}
+	collectTables(tree, false, read, described)
+	return func(name string) bool {
+		last := strings.ToLower(lastName(name))
+		return described[last] && !read[last]
+	}, nil
+}
+
+// collectTables collects the names of the tables of a syntax tree, in lower case: those
+// below DESCRIBE, and all others.
+func collectTables(node any, below bool, read, described map[string]bool) {
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			collectTables(child, below, read, described)
+		}
+	case map[string]any:
+		name, _ := n["table_name"].(string)
+		switch n["type"] {
+		case "SHOW_REF":
+			below = n["show_type"] == "DESCRIBE" || n["show_type"] == "SHOW_FROM" || n["show_type"] == "SHOW_UNQUALIFIED"
+		case "BASE_TABLE":
+			if below {
+				described[strings.ToLower(name)] = true
+			} else {
+				read[strings.ToLower(name)] = true
+			}
+		}
+		for _, child := range n {
+			collectTables(child, below, read, described)
+		}
+	}
+}
+
+// lastName returns the last of the quoted names that dots separate.
+func lastName(name string) string {
+	if !strings.HasSuffix(name, `"`) {
+		return name[strings.LastIndexByte(name, '.')+1:]
+	}
+	for i := len(name) - 2; i >= 0; i-- {
+		if name[i] != '"' {
+			continue
+		}
+		if i > 0 && name[i-1] == '"' {
+			i--
+			continue
+		}
+		return strings.ReplaceAll(name[i+1:len(name)-1], `""`, `"`)
+	}
+	return name
 }
 
 // showsEmpty reports whether a qualified name is of a temporary table of an Overlay.

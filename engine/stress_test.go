@@ -17,7 +17,7 @@ import (
 // or never: the executor's cleanup checks memory, streams and goroutines.
 func TestManyQueriesCancellationsAndSyncsAtOnce(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, engine.Options{ConnectionsMax: 4})
+	x := newExecutor(t, engine.Options{})
 	s := sourceOf(t, x, everyTypeOf("4000"))
 	queries := []string{
 		"SELECT * FROM ", "SELECT count(*), max(s) FROM ", "SELECT list, st, m FROM ", "SELECT i8, count(*) FROM ",
