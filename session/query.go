@@ -228,7 +228,7 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 			return "", false
 		}
 		files[j] = local(f.Path)
-		current = current && f.Begin >= read.Table.Begin
+		current = current && read.Table.Current(f)
 		rows += read.Tasks[j].Rows
 		all += f.Rows
 	}
