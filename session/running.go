@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +28,13 @@ const (
 // sweepInterval is how often Maintain looks for what was idle for too long.
 const sweepInterval = 10 * time.Second
 
-// Maintain ends sessions that are idle for too long, until ctx ends. The server
-// runs it once, in a goroutine of its own.
+// Maintain ends sessions that are idle for too long and renews the leases of files
+// that are being written, until ctx ends. The server runs it once, in a goroutine of
+// its own.
 func (s *Service) Maintain(ctx context.Context) {
+	var leases sync.WaitGroup
+	defer leases.Wait()
+	leases.Go(func() { s.leases.Run(ctx) })
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {

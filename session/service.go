@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/catalog/lease"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
@@ -34,10 +34,6 @@ const (
 
 // Limits of a Service.
 const (
-	// leaseDuration is how long a staged object is presumed to be in use by the
-	// process that staged it. A restarted server holds the exclusive lock of the
-	// catalog and need not wait for it.
-	leaseDuration = 24 * time.Hour
 	// cleanupTimeout bounds what is done after a statement's context has ended.
 	cleanupTimeout = 30 * time.Second
 	// plansBytesMax bounds the planned statements that are kept between prepare,
@@ -128,7 +124,7 @@ type Service struct {
 	plans   *cache.Cache[planKey, *selectPlan]
 	visible *visibleStates
 	mem     memory.Allocator
-	holder  string // names this process in staged files
+	leases  *lease.Keeper
 
 	transactions *transactions
 	views        *keptViews
@@ -149,10 +145,6 @@ type Service struct {
 // New returns a Service over the components, which stay the caller's to close.
 func New(c Components, o Options) (*Service, error) {
 	o = o.withDefaults()
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
 	s := &Service{
 		Components: c,
 		states:     cache.NewStates(c.Catalog, cache.StatesOptions{BytesMax: o.CacheBytes / 100 * cacheShareStates}),
@@ -164,7 +156,7 @@ func New(c Components, o Options) (*Service, error) {
 		planner: planner.New(c.Frontend),
 		plans:   cache.New(plansBytesMax, planBytes),
 		mem:     memory.DefaultAllocator,
-		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
+		leases:  lease.New(c.Catalog, c.Clock, c.Log, lease.Options{}),
 
 		transactions: newTransactions(),
 		views:        newKeptViews(viewLifetime),
@@ -180,8 +172,9 @@ func New(c Components, o Options) (*Service, error) {
 		temporaryBytesMax: o.TemporaryBytesMax,
 	}
 	s.scanner = scanner.New(readBucket{Bucket: s.objects, temporary: s.temporaryFiles}, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
-	s.writer = writer.New(c.Bucket, s.stage)
+	s.writer = writer.New(c.Bucket, s.leases.Stage)
 	s.newTemporaryIDs.Store(temporaryIDs)
+	var err error
 	if s.visible, err = newVisibleStates(); err != nil {
 		return nil, err
 	}
@@ -189,7 +182,7 @@ func New(c Components, o Options) (*Service, error) {
 }
 
 // tableSource makes a catalog what cache.Tables loads from.
-type tableSource struct{ catalog catalog.Catalog }
+type tableSource struct{ catalog catalog.Reader }
 
 // Files implements cache.TableSource.
 func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo lake.SnapshotID) (cache.TableChanges, error) {
@@ -238,27 +231,13 @@ func (s *Service) stateAt(ctx context.Context, id lake.SnapshotID) (*lake.State,
 	return s.states.State(ctx, snapshot)
 }
 
-// stage registers objects before their upload begins.
-func (s *Service) stage(ctx context.Context, paths []string) error {
-	lease := s.Clock.Now().Add(leaseDuration)
-	files := make([]catalog.StagedFile, len(paths))
-	for i, path := range paths {
-		files[i] = catalog.StagedFile{Path: path, Holder: s.holder, LeaseUntil: lease}
-	}
-	return s.Catalog.Stage(ctx, files)
-}
-
-// Recover removes the objects that a crashed process had staged and not
-// published. It is called before the first statement, by the process that
-// holds the catalog's exclusive lock, so no staged object is in use.
+// Recover removes the objects that somebody had staged and will not publish any
+// more, such as a process that crashed: see lease.Keeper.Abandoned. It is called
+// before the first statement.
 func (s *Service) Recover(ctx context.Context) error {
-	staged, err := s.Catalog.Staged(ctx)
+	paths, err := s.leases.Abandoned(ctx)
 	if err != nil {
 		return fmt.Errorf("recover staged files: %w", err)
-	}
-	paths := make([]string, len(staged))
-	for i, f := range staged {
-		paths[i] = f.Path
 	}
 	if err := s.discard(ctx, paths); err != nil {
 		return fmt.Errorf("recover staged files: %w", err)
@@ -270,16 +249,23 @@ func (s *Service) Recover(ctx context.Context) error {
 }
 
 // discard deletes objects that are in no Snapshot, then forgets them. An object
-// that cannot be deleted stays staged, for the next Recover.
+// that cannot be deleted stays staged and is given up, for the next Recover.
 func (s *Service) discard(ctx context.Context, paths []string) error {
-	var errs []error
+	var (
+		errs []error
+		left []string
+	)
 	gone := make([]string, 0, len(paths))
 	for _, path := range paths {
 		if err := s.Bucket.Delete(ctx, path); err != nil {
 			errs = append(errs, fmt.Errorf("delete %s: %w", path, err))
+			left = append(left, path)
 			continue
 		}
 		gone = append(gone, path)
+	}
+	if len(left) > 0 {
+		errs = append(errs, s.leases.Abandon(ctx, left))
 	}
 	if len(gone) > 0 {
 		errs = append(errs, s.Catalog.Unstage(ctx, gone))

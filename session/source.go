@@ -127,7 +127,7 @@ func (s *batchStream) Close() {
 type scanSource struct {
 	scanner *scanner.Scanner
 	mem     memory.Allocator
-	catalog catalog.Catalog
+	catalog catalog.Reader
 	scan    expr.Scan
 	columns []lake.Column // of scan.Projection
 	rows    int64
@@ -159,7 +159,7 @@ func (s *scanSource) Open(ctx context.Context, projection []int) (engine.Stream,
 type scanStream struct {
 	files   *scanner.Set
 	mem     memory.Allocator
-	catalog catalog.Catalog
+	catalog catalog.Reader
 	scan    expr.Scan
 
 	mu      sync.Mutex
