@@ -125,14 +125,16 @@ func (o *Overlay) dropped(err error) error {
 	if !errors.As(err, &failed) || failed.Precondition.Kind != transition.TableLive {
 		return err
 	}
-	id := failed.Precondition.ID
-	if t, ok := o.base.TableByID(id); ok {
-		return lake.Errorf(lake.KindConflict, "table %s.%s was dropped by the same transaction", t.Schema, t.Name)
+	table := "the table"
+	if t, ok := o.base.TableByID(failed.Precondition.ID); ok {
+		table = "table " + t.Schema + "." + t.Name
+	} else if failed.Precondition.ID >= 0 {
+		return err
 	}
-	if id < 0 {
-		return lake.Errorf(lake.KindConflict, "the table was dropped by the same transaction")
+	return &transition.Failed{
+		Precondition: failed.Precondition,
+		Err:          lake.Errorf(lake.KindConflict, "%s was dropped by the same transaction", table),
 	}
-	return err
 }
 
 // note keeps an operation that makes a table, and that there was an append, which may
