@@ -55,7 +55,8 @@ type Reader interface {
 	Snapshots(ctx context.Context) ([]lake.Snapshot, error)
 
 	// State returns the schemas and tables of a snapshot. The caller must not
-	// modify it; drivers may return the same State again.
+	// modify it; drivers may return the same State again. Its options may be newer
+	// than the snapshot: they have no history.
 	// Errors: KindNotFound for a snapshot that does not exist.
 	State(ctx context.Context, id lake.SnapshotID) (*lake.State, error)
 

@@ -159,15 +159,15 @@ func (o *Overlay) merge(d *transition.Delta) {
 	for i := range d.Begun.Files {
 		o.addTo(d.Begun.Files[i].Table.ID, d.Begun.Files[i].Files)
 	}
+	if !d.NewSchemaVersion {
+		return // nothing but files
+	}
 	o.comments, o.options = slices.Clone(o.comments), slices.Clone(o.options)
 	for _, c := range d.Comments {
 		o.comments = transition.Replace(o.comments, c)
 	}
 	for _, option := range d.Options {
 		o.options = transition.Replace(o.options, option)
-	}
-	if len(d.Ended.Tables) == 0 && len(d.Ended.Schemas) == 0 {
-		return
 	}
 	o.files, o.created = maps.Clone(o.files), maps.Clone(o.created)
 	for _, id := range d.Ended.Tables {

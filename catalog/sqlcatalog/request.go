@@ -120,6 +120,9 @@ func (c *Catalog) giveUp(r *request, err error) (catalog.Result, error) {
 	case <-r.done:
 		return r.result, r.err
 	case <-late:
+		if r.withdraw() { // the COMMIT was refused, and is about to be tried again
+			return catalog.Result{}, err
+		}
 		return catalog.Result{}, lake.Errorf(lake.KindIndeterminate, "the database has not answered a COMMIT: %w", err)
 	}
 }

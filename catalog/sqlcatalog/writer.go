@@ -144,9 +144,11 @@ func (w *writer) attempt(ctx context.Context, group []*request) (err error) {
 		}
 		if err != nil {
 			w.abandon(context.WithoutCancel(ctx))
-			if !errors.Is(err, errWithdrawn) {
-				w.c.log.ErrorContext(ctx, "commit failed", slog.Int("requests", len(group)), slog.Any("error", err))
+			level := slog.LevelError
+			if errors.Is(err, errWithdrawn) || w.c.dialect.transient(err) {
+				level = slog.LevelDebug // tried again
 			}
+			w.c.log.Log(ctx, level, "commit failed", slog.Int("requests", len(group)), slog.Any("error", err))
 		}
 	}()
 	s, err := w.begin(ctx)
