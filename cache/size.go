@@ -51,7 +51,8 @@ func StateBytes(s *lake.State) int64 {
 	n := int64(unsafe.Sizeof(*s)) + optionsBytes(s.Options)
 	for i := range s.Schemas {
 		schema := &s.Schemas[i]
-		n += int64(unsafe.Sizeof(*schema)) + textBytes(schema.Name, schema.Path, schema.Comment)
+		n += int64(unsafe.Sizeof(*schema)) + textBytes(schema.Name, schema.Path, schema.Comment) +
+			optionsBytes(schema.Options) + namesBytes(schema.Macros)
 		for j := range schema.Tables {
 			n += tableBytes(&schema.Tables[j])
 		}

@@ -17,12 +17,36 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// Catalog is a transactional store of the lake's metadata. Implementations are
-// safe for concurrent use. Every method is one round trip or a few.
+// Catalog is a transactional store of the lake's metadata: the union of what its
+// users take in parts. Implementations are safe for concurrent use. Every method is
+// one round trip or a few.
 //
 // Errors common to all methods: KindUnavailable if the database cannot be
 // reached, KindCorrupt if its contents contradict the format, and those of ctx.
 type Catalog interface {
+	Reader
+	Committer
+	Stager
+	Keeper
+
+	// Capabilities tells in what drivers differ. It does not change.
+	Capabilities() Capabilities
+
+	// Close releases the database and its lock.
+	Close() error
+}
+
+// Capabilities says what a driver does that others do not.
+type Capabilities struct {
+	// Exclusive says that no other process has the catalog open. A holder of staged
+	// files that is not this process has therefore ended.
+	Exclusive bool
+	// Metadata says that Metadata runs queries.
+	Metadata bool
+}
+
+// Reader reads the snapshots of a lake and what is in them.
+type Reader interface {
 	// Snapshot returns the snapshot that sel selects.
 	// Errors: KindNotFound if there is none.
 	Snapshot(ctx context.Context, sel Selector) (lake.Snapshot, error)
@@ -31,7 +55,8 @@ type Catalog interface {
 	Snapshots(ctx context.Context) ([]lake.Snapshot, error)
 
 	// State returns the schemas and tables of a snapshot. The caller must not
-	// modify it; drivers may return the same State again.
+	// modify it; drivers may return the same State again. Its options may be newer
+	// than the snapshot: they have no history.
 	// Errors: KindNotFound for a snapshot that does not exist.
 	State(ctx context.Context, id lake.SnapshotID) (*lake.State, error)
 
@@ -40,6 +65,7 @@ type Catalog interface {
 	// files begun in (after, upTo], and files ended, or whose deletes begun or
 	// ended, in (after, upTo]. With after = 0 it returns every file live at upTo.
 	// Files come ascending by ID. End is set only if the file ended at or before upTo.
+	// Errors: KindNotFound, naming the table, if it is not in upTo.
 	Files(ctx context.Context, table lake.TableID, after, upTo lake.SnapshotID) (Files, error)
 
 	// InlinedRows returns the rows of one table of inlined data (an entry of
@@ -47,45 +73,61 @@ type Catalog interface {
 	// reader's schema is lake.ArrowSchema of table.Columns; columns that the
 	// inlined table does not have hold their initial default. The caller
 	// releases the reader.
-	// Errors: KindUnsupported, naming the column, for variant and geometry.
+	// Errors: KindNotFound for what is no inlined data of the table; KindUnsupported,
+	// naming the column, for variant and geometry.
 	InlinedRows(ctx context.Context, table *lake.Table, inlined string, id lake.SnapshotID) (array.RecordReader, error)
 
+	// Metadata runs one read-only SELECT over the catalog's own tables, whose
+	// names are those of the specification without a schema. The caller
+	// releases the reader.
+	// Errors: KindInvalid for anything but a SELECT that binds; KindUnsupported
+	// without Capabilities.Metadata.
+	Metadata(ctx context.Context, query string) (array.RecordReader, error)
+}
+
+// Committer publishes snapshots.
+type Committer interface {
 	// Commit publishes one Snapshot that holds all operations of c, or nothing.
 	// Concurrent calls are committed in groups, each with a snapshot of its own.
 	// If c.Token names an earlier Commit, nothing is written and the first
 	// result is returned with Replayed set.
 	//
-	// Errors: the Kind documented at the operation that fails; KindConflict,
-	// naming the table or schema and the other snapshot, if a precondition was
-	// broken, or if one of c.Appends was committed before; KindInvalid for
-	// operations that undo each other or tokens that repeat; KindIndeterminate if the database did not answer: the staged files must
-	// be kept, and the outcome asked with Outcome.
+	// It waits no longer than ctx and a limit of the driver. An error says whether
+	// the Snapshot may be there: it may not, but for KindIndeterminate.
+	//
+	// Errors: the Kind documented at the operation that fails, with a
+	// *transition.Failed in its chain where a precondition did; KindConflict, naming
+	// the table or schema and the other snapshot, if a precondition was broken, or
+	// if one of c.Appends was committed before; KindInvalid for operations that undo
+	// each other, tokens that repeat and text that is no UTF-8; KindUnavailable if it
+	// took too long; KindIndeterminate if the database did not answer: the staged
+	// files must be kept, and the outcome asked with Outcome.
 	Commit(ctx context.Context, c Commit) (Result, error)
 
 	// Outcome returns the result of the Commit with the given token; for a token
 	// of Commit.Appends, the rows and tables are those of that append.
 	// Errors: KindNotFound if no such Commit was published.
 	Outcome(ctx context.Context, token string) (Result, error)
+}
 
+// Stager keeps note of objects that may exist and are in no Snapshot yet.
+type Stager interface {
 	// Stage records, durably, that the objects are about to be written. A path
-	// is staged before its upload begins. Commit removes the entries of the
-	// files that it adds.
+	// is staged before its upload begins; one that is staged already gets the new
+	// token, holder and lease. Commit removes the entries of the files that it adds.
 	Stage(ctx context.Context, files []StagedFile) error
 
 	// Unstage forgets staged objects, after they were deleted.
 	Unstage(ctx context.Context, paths []string) error
+}
 
-	// Staged returns all staged objects that no Commit has added.
+// Keeper is what upkeep needs.
+type Keeper interface {
+	// Staged returns all staged objects that no Commit has added, by path.
 	Staged(ctx context.Context) ([]StagedFile, error)
 
-	// Metadata runs one read-only SELECT over the catalog's own tables, whose
-	// names are those of the specification without a schema. The caller
-	// releases the reader.
-	// Errors: KindInvalid for anything but a SELECT that binds.
-	Metadata(ctx context.Context, query string) (array.RecordReader, error)
-
-	// Close releases the database and its lock.
-	Close() error
+	// Renew sets the lease of all that a holder has staged to end at until.
+	Renew(ctx context.Context, holder string, until time.Time) error
 }
 
 // Selector selects a snapshot: the latest if it is zero.
@@ -106,11 +148,13 @@ type Files struct {
 
 // StagedFile is an object that may exist and is in no Snapshot yet.
 type StagedFile struct {
-	Path   string // key in the Bucket
-	Token  string // of the append it belongs to; may be empty
-	Holder string // identifies the process that writes it
-	// LeaseUntil is when the object may be presumed abandoned. A process that
-	// holds the exclusive lock of the catalog may presume so at once.
+	Path  string // key in the Bucket
+	Token string // of the append it belongs to; may be empty
+	// Holder identifies the process that writes it, and no other process ever; empty
+	// if nobody does any more.
+	Holder string
+	// LeaseUntil is when the object may be presumed abandoned, unless Holder renews
+	// it. Where the catalog is Exclusive, what others hold may be presumed so at once.
 	LeaseUntil time.Time
 }
 
@@ -199,22 +243,22 @@ type CreateTable struct {
 }
 
 // DropTable drops a table. Errors: KindConflict if another commit dropped or
-// replaced the table, or if Begin is not 0 and the table's Begin differs;
+// replaced the table, or if Layout is not 0 and the table's LayoutBegin differs;
 // KindNotFound if no table ever had the ID.
 type DropTable struct {
-	ID    lake.TableID
-	Begin lake.SnapshotID
+	ID     lake.TableID
+	Layout lake.SnapshotID
 }
 
 // AddFiles adds data files to a table: an Append. ID, Table, Begin and
 // RowIDStart of the files are assigned. Precondition: the table is live and
-// its Begin is the given one, so that its columns and partitioning are what
-// the writer wrote. Errors: KindConflict if it is not; KindNotFound if no
+// its LayoutBegin is the given Layout, so that its columns and partitioning are
+// what the writer wrote. Errors: KindConflict if it is not; KindNotFound if no
 // table ever had the id.
 type AddFiles struct {
-	Table lake.TableID
-	Begin lake.SnapshotID
-	Files []lake.DataFile
+	Table  lake.TableID
+	Layout lake.SnapshotID
+	Files  []lake.DataFile
 }
 
 // SetComment sets the comment of a schema, table or column; empty removes it.
@@ -227,8 +271,8 @@ type SetComment struct {
 }
 
 // SetOption sets an option in ducklake_metadata; lake-wide if Schema and Table
-// are empty. Errors: KindNotFound for the table; KindInvalid for a name that
-// begins with flightlake_ or describes the catalog.
+// are empty. Errors: KindNotFound for the table; KindUnsupported for a schema;
+// those of CheckOption.
 type SetOption struct {
 	Schema string
 	Table  string

@@ -19,18 +19,12 @@ import (
 	"github.com/flightlake/flightlake/writer"
 )
 
-// Catalog is where changes are committed.
-type Catalog interface {
-	Commit(ctx context.Context, c catalog.Commit) (catalog.Result, error)
-	Outcome(ctx context.Context, token string) (catalog.Result, error)
-}
-
 // Components are the parts that changes need. All but Policy are required.
 type Components struct {
 	Views   *view.Views
 	Queries *query.Processor
 	Engine  *engine.Executor
-	Catalog Catalog
+	Catalog catalog.Committer
 	Writer  *writer.Writer
 	Staging *staging.Area
 	// Policy is what GRANT and REVOKE change; nil if there are no users.

@@ -71,9 +71,8 @@ func (s *Executor) setOption(ctx context.Context, v *view.View, st *sqltext.Stat
 
 // checkOption refuses what no program would understand.
 func checkOption(name, value string) error {
-	switch name {
-	case "version", "created_by", "data_path", "encrypted":
-		return lake.Errorf(lake.KindInvalid, "option %q describes the lake and cannot be set", name)
+	if err := catalog.CheckOption(name); err != nil {
+		return err
 	}
 	if OptionDescription(name) == "" {
 		return lake.Errorf(lake.KindUnsupported, "option %q is not supported; lake.options() lists those that are", name)

@@ -60,13 +60,15 @@ func tableFolder(name string) string {
 	return hex.EncodeToString(hash[:16]) + "/"
 }
 
-// writeOptions merges the options of the lake, the table and the call, the
+// writeOptions merges the options of the lake, the schema, the table and the call, the
 // later overriding the earlier.
 func (t *target) writeOptions(call map[string]string) (writer.Options, error) {
 	merged := make(map[string]string)
-	layers := []map[string]string{t.view.State.Options, t.options, call}
-	if t.table != nil && !t.replace {
-		layers[1] = t.table.Options
+	layers := []map[string]string{t.view.State.Options, nil, nil, call}
+	if t.creates() {
+		layers[1], layers[2] = t.schema.Options, t.options
+	} else {
+		layers[2] = t.table.Options // which has those of its schema
 	}
 	for _, layer := range layers {
 		for name, value := range layer {
@@ -79,7 +81,7 @@ func (t *target) writeOptions(call map[string]string) (writer.Options, error) {
 // operations returns what a Commit does to add files to the target.
 func (t *target) operations(files []lake.DataFile) []catalog.Operation {
 	if !t.creates() {
-		return []catalog.Operation{catalog.AddFiles{Table: t.table.ID, Begin: t.table.Begin, Files: files}}
+		return []catalog.Operation{catalog.AddFiles{Table: t.table.ID, Layout: t.table.LayoutBegin, Files: files}}
 	}
 	create := catalog.CreateTable{
 		Schema: t.schema.Name, Name: t.name, Columns: t.columns, Path: t.path, Partition: t.spec,

@@ -74,12 +74,25 @@ func (c *Column) Walk(fn func(*Column)) {
 	}
 }
 
+// LeavesOf returns the columns and nested fields that hold values, by id.
+func LeavesOf(columns []Column) map[FieldID]Column {
+	leaves := make(map[FieldID]Column, len(columns))
+	for i := range columns {
+		columns[i].Walk(func(c *Column) {
+			if !c.Type.Nested() {
+				leaves[c.ID] = *c
+			}
+		})
+	}
+	return leaves
+}
+
 // AssignFieldIDs returns a deep copy of columns with field ids 1..n given
 // depth first, as DuckLake numbers the columns of a new table, and the next
 // free id.
 func AssignFieldIDs(columns []Column) ([]Column, FieldID) {
 	next := FieldID(1)
-	out := cloneColumns(columns)
+	out := CloneColumns(columns)
 	for i := range out {
 		out[i].Walk(func(c *Column) {
 			c.ID = next
@@ -87,18 +100,6 @@ func AssignFieldIDs(columns []Column) ([]Column, FieldID) {
 		})
 	}
 	return out, next
-}
-
-func cloneColumns(columns []Column) []Column {
-	if columns == nil {
-		return nil
-	}
-	out := make([]Column, len(columns))
-	for i := range columns {
-		out[i] = columns[i]
-		out[i].Children = cloneColumns(columns[i].Children)
-	}
-	return out
 }
 
 // QuoteIdent returns name as a quoted SQL identifier.

@@ -48,6 +48,11 @@ type Schema struct {
 	Comment string
 	Tables  []Table // sorted by name
 	Views   []View  // sorted by name
+	// Macros names the macros of the schema, sorted; nobody here calls them.
+	Macros []string
+	// Options holds the options of the schema (scope 'schema' in ducklake_metadata),
+	// by name: what a new table in it begins with.
+	Options map[string]string
 }
 
 // Origin says who keeps a table.
@@ -83,10 +88,33 @@ type Table struct {
 	// ducklake_metadata) and those of its schema that it does not set itself,
 	// by name; they override State.Options.
 	Options map[string]string
-	// Begin is the snapshot in which the current columns or partitioning
-	// became valid: the table's schema version for preconditions.
+	// Begin is the snapshot that created the table; renaming it does not change that.
 	Begin SnapshotID
+	// ColumnsBegin is the snapshot since which the columns are what they are: files
+	// that began before may have others (see Current). Comments are no part of it.
+	ColumnsBegin SnapshotID
+	// LayoutBegin is the snapshot since which columns and partitioning both are what
+	// they are, never before ColumnsBegin: what a writer has to know to add files.
+	LayoutBegin SnapshotID
+	// Draft is not 0 if the columns were not committed yet: a number that no other
+	// draft of columns of this process has.
+	Draft int64
 }
+
+// ColumnsID identifies the columns of a table at a point of its history. Two tables
+// with the same ColumnsID have the same columns, but for comments.
+type ColumnsID struct {
+	Table TableID
+	Begin SnapshotID // Table.ColumnsBegin
+	Draft int64      // Table.Draft
+}
+
+// ColumnsID returns the identity of the columns.
+func (t *Table) ColumnsID() ColumnsID { return ColumnsID{t.ID, t.ColumnsBegin, t.Draft} }
+
+// Current reports whether a file of the table was written with the columns that the
+// table has now.
+func (t *Table) Current(f *DataFile) bool { return f.Begin >= t.ColumnsBegin }
 
 // View is a stored query.
 type View struct {
@@ -195,4 +223,12 @@ func (s *State) Option(t *Table, name string) (string, bool) {
 	}
 	v, ok := s.Options[name]
 	return v, ok
+}
+
+// ValueType returns the type of the partition's values in a table with these leaves.
+func (f PartitionField) ValueType(leaves map[FieldID]Column) Type {
+	if f.Transform == TransformIdentity {
+		return leaves[f.Column].Type
+	}
+	return Type{ID: TypeInt64}
 }

@@ -1,7 +1,7 @@
 package lake
 
 // Twin is an empty table that stands for one table reference while a statement
-// is planned. Name is unique for the table, its columns and the ordinal of the
+// is planned. Name is unique for the ColumnsID of the table and the ordinal of the
 // reference, so a Twin of a given name never changes.
 type Twin struct {
 	Name    string

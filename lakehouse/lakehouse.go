@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -12,6 +13,7 @@ import (
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/cache"
 	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/catalog/lease"
 	"github.com/flightlake/flightlake/change"
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/internal/clock"
@@ -114,7 +116,7 @@ func newCaches(c Components, o Options) caches {
 func New(c Components, o Options) *Lakehouse {
 	o = o.withDefaults()
 	kept := newCaches(c, o)
-	area := staging.New(c.Catalog, c.Bucket, c.Clock, c.Log)
+	area := staging.New(lease.New(c.Catalog, c.Clock, c.Log, lease.Options{}), c.Catalog, c.Bucket, c.Log)
 	running := workload.New(c.Clock, o.Workload)
 	open := session.NewRegistry(c.Clock, o.Sessions)
 	transactions := txn.NewManager(txn.Components{Store: txnStore{c.Catalog, area}, Clock: c.Clock, Log: c.Log}, o.Transactions)
@@ -146,7 +148,7 @@ func New(c Components, o Options) *Lakehouse {
 
 // txnStore is what transactions need of the lake.
 type txnStore struct {
-	catalog catalog.Catalog
+	catalog catalog.Committer
 	*staging.Area
 }
 
@@ -158,7 +160,7 @@ func (s txnStore) Commit(ctx context.Context, c catalog.Commit) (catalog.Result,
 }
 
 // tableSource makes a catalog what cache.Tables loads from.
-type tableSource struct{ catalog catalog.Catalog }
+type tableSource struct{ catalog catalog.Reader }
 
 // Files implements cache.TableSource.
 func (t tableSource) Files(ctx context.Context, table lake.TableID, after, upTo lake.SnapshotID) (cache.TableChanges, error) {
@@ -175,9 +177,12 @@ func (l *Lakehouse) Recover(ctx context.Context) error { return l.staging.Recove
 // sweepInterval is how often Maintain looks for what was idle for too long.
 const sweepInterval = 10 * time.Second
 
-// Maintain ends what is idle for too long, until ctx ends. The server runs it once, in a
-// goroutine of its own.
+// Maintain ends what is idle for too long, and renews the leases of files that are being
+// written, until ctx ends. The server runs it once, in a goroutine of its own.
 func (l *Lakehouse) Maintain(ctx context.Context) {
+	var leases sync.WaitGroup
+	defer leases.Wait()
+	leases.Go(func() { l.staging.Run(ctx) })
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {

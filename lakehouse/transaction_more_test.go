@@ -82,7 +82,7 @@ func TestFilesOfAnOpenTransactionAreStaged(t *testing.T) {
 	staged, err := b.catalog.Staged(t.Context())
 	require.NoError(t, err)
 	require.Len(t, staged, 2)
-	require.NoError(t, b.Recover(t.Context()), "as the next server does after this one was killed")
+	require.NoError(t, b.next().Recover(t.Context()), "as the next server does after this one was killed")
 	b.clean(t)
 }
 

@@ -31,9 +31,9 @@ func (o *Overlay) Operations() ([]catalog.Operation, []catalog.AppendToken) {
 		}
 		t, _ := o.state.TableByID(id)
 		positions[id] = len(out)
-		out = append(out, catalog.AddFiles{Table: id, Begin: t.Begin, Files: unassigned(o.files[id])})
+		out = append(out, catalog.AddFiles{Table: id, Layout: t.LayoutBegin, Files: unassigned(o.files[id])})
 	}
-	out = append(out, o.settings...)
+	out = append(out, o.settings()...)
 	var tokens []catalog.AppendToken
 	for _, a := range o.appends {
 		token := catalog.AppendToken{Token: a.token, Rows: a.rows}
@@ -43,6 +43,54 @@ func (o *Overlay) Operations() ([]catalog.Operation, []catalog.AppendToken) {
 		tokens = append(tokens, token)
 	}
 	return out, tokens
+}
+
+// settings returns the operations that set comments and options, but for what new
+// tables are made with.
+func (o *Overlay) settings() []catalog.Operation {
+	var out []catalog.Operation
+	for _, c := range o.comments {
+		op := catalog.SetComment{Column: c.Column, Text: c.Text}
+		if c.Table == 0 {
+			op.Schema = o.schemaName(c.Schema)
+		} else {
+			if create, ok := o.created[c.Table]; ok && c.Text == commentOf(&create, c.Column) {
+				continue
+			}
+			t, _ := o.state.TableByID(c.Table)
+			op.Schema, op.Table = t.Schema, t.Name
+		}
+		out = append(out, op)
+	}
+	for _, option := range o.options {
+		op := catalog.SetOption{Name: option.Name, Value: option.Value}
+		if option.Table != 0 {
+			if value, ok := o.created[option.Table].Options[option.Name]; ok && value == option.Value {
+				continue
+			}
+			t, _ := o.state.TableByID(option.Table)
+			op.Schema, op.Table = t.Schema, t.Name
+		}
+		out = append(out, op)
+	}
+	return out
+}
+
+// commentOf returns the comment that a new table, or a column of it, is made with.
+func commentOf(op *catalog.CreateTable, column lake.FieldID) string {
+	if column == 0 {
+		return op.Comment
+	}
+	t := lake.Table{Columns: op.Columns}
+	if c, ok := t.Field(column); ok {
+		return c.Comment
+	}
+	return ""
+}
+
+func (o *Overlay) schemaName(id lake.SchemaID) string {
+	i := slices.IndexFunc(o.state.Schemas, func(s lake.Schema) bool { return s.ID == id })
+	return o.state.Schemas[i].Name
 }
 
 // drops returns the operations that drop what the base has and the state has not.
@@ -59,7 +107,7 @@ func (o *Overlay) drops() []catalog.Operation {
 		s := &o.base.Schemas[i]
 		for j := range s.Tables {
 			if t := &s.Tables[j]; !tables[t.ID] {
-				out = append(out, catalog.DropTable{ID: t.ID, Begin: t.Begin})
+				out = append(out, catalog.DropTable{ID: t.ID, Layout: t.LayoutBegin})
 			}
 		}
 		if !schemas[s.ID] {

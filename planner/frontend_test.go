@@ -36,7 +36,7 @@ func decimal(p, s int32) lake.Type { return lake.Type{ID: lake.TypeDecimal, Prec
 
 func table(id lake.TableID, schema, name string, columns ...lake.Column) lake.Table {
 	columns, _ = lake.AssignFieldIDs(columns)
-	return lake.Table{ID: id, Schema: schema, Name: name, Columns: columns, Begin: 1}
+	return lake.Table{ID: id, Schema: schema, Name: name, Columns: columns, ColumnsBegin: 1}
 }
 
 // everyType has a column of every type that plans hold constants of.

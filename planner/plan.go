@@ -91,9 +91,14 @@ func (r Request) names(ctx context.Context) ([]string, error) {
 	return r.NamesFunc(ctx)
 }
 
-// TwinName returns the name of the twin of the i-th reference of a statement.
+// TwinName returns the name of the twin of the i-th reference of a statement. Twins
+// outlive statements, so the name says which columns its table had.
 func TwinName(table *lake.Table, i int) string {
-	return fmt.Sprintf("t%d_%d_%d", table.ID, table.Begin, i)
+	id := table.ColumnsID()
+	if id.Draft != 0 {
+		return fmt.Sprintf("t%d_%d_%d_%d", id.Table, id.Begin, id.Draft, i)
+	}
+	return fmt.Sprintf("t%d_%d_%d", id.Table, id.Begin, i)
 }
 
 // Twins returns the empty tables that stand for the references of a statement.

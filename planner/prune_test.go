@@ -17,7 +17,7 @@ func bigints() *lake.Table {
 		{Name: "a", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true},
 		{Name: "b", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true},
 	})
-	return &lake.Table{ID: 1, Schema: "main", Name: "n", Columns: columns, Begin: 1}
+	return &lake.Table{ID: 1, Schema: "main", Name: "n", Columns: columns, ColumnsBegin: 1}
 }
 
 func intStats(id lake.FieldID, lo, hi, rows, nulls int64) lake.ColumnStats {

@@ -21,13 +21,13 @@ import (
 
 // Catalog is what queries read of a catalog beyond schemas and files.
 type Catalog interface {
-	// InlinedRows is that of catalog.Catalog.
+	// InlinedRows is that of catalog.Reader.
 	InlinedRows(ctx context.Context, table *lake.Table, inlined string, id lake.SnapshotID) (array.RecordReader, error)
-	// Metadata is that of catalog.Catalog.
+	// Metadata is that of catalog.Reader.
 	Metadata(ctx context.Context, query string) (array.RecordReader, error)
 }
 
-var _ Catalog = catalog.Catalog(nil)
+var _ Catalog = catalog.Reader(nil)
 
 // Components are the parts that queries need. All are required.
 type Components struct {

@@ -192,7 +192,7 @@ func (s *Runner) parquetRef(p *Plan, i int) (string, bool) {
 			return "", false
 		}
 		files[j] = local(f.Path)
-		current = current && f.Begin >= read.Table.Begin
+		current = current && read.Table.Current(f)
 		rows += read.Tasks[j].Rows
 		all += f.Rows
 	}

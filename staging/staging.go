@@ -1,7 +1,8 @@
-// Package staging keeps account of the objects of writes that are not committed: each is
-// registered before its upload begins, and is removed unless a commit adds it.
+// Package staging removes the objects of writes that are not committed: each was
+// registered in the catalog before its upload began, and goes unless a commit adds it.
 //
-// It neither writes objects nor commits them: packages writer and catalog do.
+// It neither writes objects nor commits them: packages writer and catalog do. Which staged
+// objects are in use package catalog/lease knows.
 package staging
 
 import (
@@ -9,57 +10,34 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/flightlake/flightlake/catalog"
-	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/catalog/lease"
 	"github.com/flightlake/flightlake/objstore"
 )
 
-const (
-	// leaseDuration is how long a staged object is presumed to be in use by the
-	// process that staged it. A restarted server holds the exclusive lock of the
-	// catalog and need not wait for it.
-	leaseDuration = 24 * time.Hour
-	// cleanupTimeout bounds what is done after a statement's context has ended.
-	cleanupTimeout = 30 * time.Second
-)
-
-// Catalog is where staged objects are registered.
-type Catalog interface {
-	Stage(ctx context.Context, files []catalog.StagedFile) error
-	Unstage(ctx context.Context, paths []string) error
-	Staged(ctx context.Context) ([]catalog.StagedFile, error)
-}
+// cleanupTimeout bounds what is done after a statement's context has ended.
+const cleanupTimeout = 30 * time.Second
 
 // Area is the staged objects of one process. Safe for concurrent use.
 type Area struct {
-	catalog Catalog
+	leases  *lease.Keeper
+	catalog catalog.Stager
 	bucket  objstore.Bucket
-	clock   clock.Clock
 	log     *slog.Logger
-	holder  string // names this process
 }
 
-// New returns the Area of this process.
-func New(c Catalog, b objstore.Bucket, clk clock.Clock, log *slog.Logger) *Area {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	return &Area{catalog: c, bucket: b, clock: clk, log: log, holder: fmt.Sprintf("process %d on %s", os.Getpid(), host)}
+// New returns the Area of the process that keeps the leases.
+func New(leases *lease.Keeper, c catalog.Stager, b objstore.Bucket, log *slog.Logger) *Area {
+	return &Area{leases: leases, catalog: c, bucket: b, log: log}
 }
 
 // Stage registers objects before their upload begins. It is a writer.StageFunc.
-func (a *Area) Stage(ctx context.Context, paths []string) error {
-	lease := a.clock.Now().Add(leaseDuration)
-	files := make([]catalog.StagedFile, len(paths))
-	for i, path := range paths {
-		files[i] = catalog.StagedFile{Path: path, Holder: a.holder, LeaseUntil: lease}
-	}
-	return a.catalog.Stage(ctx, files)
-}
+func (a *Area) Stage(ctx context.Context, paths []string) error { return a.leases.Stage(ctx, paths) }
+
+// Run renews the leases of what is being written, until ctx ends.
+func (a *Area) Run(ctx context.Context) { a.leases.Run(ctx) }
 
 // Forget takes staged keys off the register that hold no object, also if ctx has
 // ended. What fails stays staged, which is harmless.
@@ -87,17 +65,13 @@ func (a *Area) Discard(ctx context.Context, paths []string) {
 	}
 }
 
-// Recover removes the objects that a crashed process had staged and not
-// published. It is called before the first statement, by the process that
-// holds the catalog's exclusive lock, so no staged object is in use.
+// Recover removes the objects that somebody had staged and will not publish any
+// more, such as a process that crashed: see lease.Keeper.Abandoned. It is called
+// before the first statement.
 func (a *Area) Recover(ctx context.Context) error {
-	staged, err := a.catalog.Staged(ctx)
+	paths, err := a.leases.Abandoned(ctx)
 	if err != nil {
 		return fmt.Errorf("recover staged files: %w", err)
-	}
-	paths := make([]string, len(staged))
-	for i, f := range staged {
-		paths[i] = f.Path
 	}
 	if err := a.discard(ctx, paths); err != nil {
 		return fmt.Errorf("recover staged files: %w", err)
@@ -109,16 +83,23 @@ func (a *Area) Recover(ctx context.Context) error {
 }
 
 // discard deletes objects that are in no Snapshot, then forgets them. An object
-// that cannot be deleted stays staged, for the next Recover.
+// that cannot be deleted stays staged and is given up, for the next Recover.
 func (a *Area) discard(ctx context.Context, paths []string) error {
-	var errs []error
+	var (
+		errs []error
+		left []string
+	)
 	gone := make([]string, 0, len(paths))
 	for _, path := range paths {
 		if err := a.bucket.Delete(ctx, path); err != nil {
 			errs = append(errs, fmt.Errorf("delete %s: %w", path, err))
+			left = append(left, path)
 			continue
 		}
 		gone = append(gone, path)
+	}
+	if len(left) > 0 {
+		errs = append(errs, a.leases.Abandon(ctx, left))
 	}
 	if len(gone) > 0 {
 		errs = append(errs, a.catalog.Unstage(ctx, gone))

@@ -48,7 +48,7 @@ func setup() (*Manager, *store) {
 func stateOfTest() *lake.State {
 	columns := []lake.Column{{ID: 1, Name: "a", Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}}
 	return &lake.State{Schemas: []lake.Schema{{ID: 0, Name: "main", Path: "main/", Tables: []lake.Table{
-		{ID: 1, Schema: "main", Name: "t", Path: "main/t/", Columns: columns, Begin: 1},
+		{ID: 1, Schema: "main", Name: "t", Path: "main/t/", Columns: columns, Begin: 1, ColumnsBegin: 1, LayoutBegin: 1},
 	}}}}
 }
 
@@ -57,7 +57,7 @@ func appendTo(t *testing.T, w *Work, path string) {
 	t.Helper()
 	w.Pin(stateOfTest(), 7)
 	_, done, err := w.Apply(catalog.Commit{Operations: []catalog.Operation{
-		catalog.AddFiles{Table: 1, Begin: 1, Files: []lake.DataFile{{Path: path, Rows: 1}}},
+		catalog.AddFiles{Table: 1, Layout: 1, Files: []lake.DataFile{{Path: path, Rows: 1}}},
 	}}, nil)
 	require.NoError(t, err)
 	require.True(t, done)

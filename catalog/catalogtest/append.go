@@ -17,18 +17,18 @@ func testAppendAndTimeTravel(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	created := commit(t, c, createTable("t"))
 	id := created.Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	one := dataFile("main/t/1.parquet", 0, 10)
-	r := commit(t, c, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{one}})
+	r := commit(t, c, catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{one}})
 	require.Equal(t, fmt.Sprintf("inserted_into_table:%d", id), r.Snapshot.Changes)
 	require.Equal(t, created.Snapshot.SchemaVersion, r.Snapshot.SchemaVersion, "an append changes no schema")
 	require.EqualValues(t, 10, r.Rows)
-	require.Equal(t, begin, table(t, c, "main", "t").Begin)
+	require.Equal(t, begin, table(t, c, "main", "t").LayoutBegin)
 	two := dataFile("main/t/2.parquet", 10, 5)
 	two.RowGroups = []lake.RowGroup{
 		{Index: 0, Rows: 3, Bytes: 30, Columns: two.Stats}, {Index: 1, Rows: 2, Bytes: 30, Columns: two.Stats[:1]},
 	}
-	second := commit(t, c, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{two}})
+	second := commit(t, c, catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{two}})
 
 	one.Table, one.Begin, one.RowIDStart = id, r.Snapshot.ID, 0
 	two.Table, two.Begin, two.RowIDStart, two.ID = id, second.Snapshot.ID, 10, 1
@@ -45,11 +45,11 @@ func testAppendAndTimeTravel(t *testing.T, l Lake) {
 func testIncrementalFiles(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	var ids []lake.SnapshotID
 	for i := range int64(4) {
 		f := dataFile(fmt.Sprintf("main/t/%d.parquet", i), i, 1)
-		ids = append(ids, commit(t, c, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{f}}).Snapshot.ID)
+		ids = append(ids, commit(t, c, catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{f}}).Snapshot.ID)
 	}
 	paths := func(after, upTo lake.SnapshotID) []string {
 		var out []string
@@ -66,10 +66,10 @@ func testIncrementalFiles(t *testing.T, l Lake) {
 func testAppendConflictsWithDDL(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
-	add := catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{dataFile("main/t/1.parquet", 0, 1)}}
+	begin := table(t, c, "main", "t").LayoutBegin
+	add := catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{dataFile("main/t/1.parquet", 0, 1)}}
 	wrong := add
-	wrong.Begin++
+	wrong.Layout++
 	commitError(t, c, lake.ErrConflict, wrong)
 	dropped := commit(t, c, catalog.DropTable{ID: id})
 	_, err := c.Commit(t.Context(), catalog.Commit{Operations: []catalog.Operation{add}})
@@ -83,7 +83,7 @@ func testAppendConflictsWithDDL(t *testing.T, l Lake) {
 func testRefusedFiles(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	for name, change := range map[string]func(*lake.DataFile){
 		"outside of the table's folder": func(f *lake.DataFile) { f.Path = "main/u/1.parquet" },
 		"no name":                       func(f *lake.DataFile) { f.Path = "main/t/" },
@@ -96,7 +96,7 @@ func testRefusedFiles(t *testing.T, l Lake) {
 		f.Stats, f.RowGroups = slices.Clone(f.Stats), slices.Clone(f.RowGroups)
 		change(&f)
 		t.Log(name)
-		commitError(t, c, lake.ErrInvalid, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{f}})
+		commitError(t, c, lake.ErrInvalid, catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{f}})
 	}
 	require.Empty(t, liveFiles(t, c, id))
 }
@@ -121,7 +121,7 @@ func testConcurrentAppends(t *testing.T, l Lake) {
 	const writers, appends = 16, 8
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	var wg sync.WaitGroup
 	results := make(chan catalog.Result, writers*appends)
 	for w := range writers {
@@ -129,7 +129,7 @@ func testConcurrentAppends(t *testing.T, l Lake) {
 			for i := range appends {
 				f := dataFile(fmt.Sprintf("main/t/%d-%d.parquet", w, i), int64(w), int64(w+1))
 				r, err := c.Commit(t.Context(), catalog.Commit{
-					Operations: []catalog.Operation{catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{f}}},
+					Operations: []catalog.Operation{catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{f}}},
 				})
 				if err != nil {
 					t.Errorf("append %d of writer %d: %v", i, w, err)
@@ -157,8 +157,7 @@ func testConcurrentAppends(t *testing.T, l Lake) {
 		next += f.Rows
 	}
 	require.EqualValues(t, appends*writers*(writers+1)/2, next)
-	rows := metadata(t, c, "SELECT record_count, next_row_id FROM ducklake_table_stats")
-	require.Equal(t, [][]any{{next, next}}, rows)
+	checkMetadata(t, c, [][]any{{next, next}}, "SELECT record_count, next_row_id FROM ducklake_table_stats")
 }
 
 func testConcurrentCreates(t *testing.T, l Lake) {
@@ -187,10 +186,10 @@ func testConcurrentCreates(t *testing.T, l Lake) {
 func testTokenReplay(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	once := catalog.Commit{Token: `a 'token' "é"`, Author: "me", Message: "why", Operations: []catalog.Operation{
 		catalog.SetOption{Name: "x", Value: "y"},
-		catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{dataFile("main/t/1.parquet", 0, 10)}},
+		catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{dataFile("main/t/1.parquet", 0, 10)}},
 	}}
 	first, err := c.Commit(t.Context(), once)
 	require.NoError(t, err)
@@ -235,14 +234,14 @@ func testTokenUsedConcurrently(t *testing.T, l Lake) {
 	const writers = 8
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	results := make([]catalog.Result, writers)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			var err error
 			results[w], err = c.Commit(t.Context(), catalog.Commit{Token: "same", Operations: []catalog.Operation{
-				catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{dataFile(fmt.Sprintf("main/t/%d.parquet", w), 0, 1)}},
+				catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{dataFile(fmt.Sprintf("main/t/%d.parquet", w), 0, 1)}},
 			}})
 			if err != nil {
 				t.Errorf("writer %d: %v", w, err)
@@ -264,7 +263,7 @@ func testTokenUsedConcurrently(t *testing.T, l Lake) {
 func testStagedFiles(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	id := commit(t, c, createTable("t")).Tables[0]
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	staged := []catalog.StagedFile{
 		{Path: "main/t/1.parquet", Token: "token", Holder: "me", LeaseUntil: epoch()},
 		{Path: "main/t/2.parquet", Holder: "me", LeaseUntil: epoch()},
@@ -275,7 +274,7 @@ func testStagedFiles(t *testing.T, l Lake) {
 	check := func(c catalog.Catalog, want ...catalog.StagedFile) {
 		got, err := c.Staged(t.Context())
 		require.NoError(t, err)
-		require.ElementsMatch(t, want, got)
+		require.Equal(t, want, got, "by path")
 	}
 	check(c, staged...)
 	staged[1].LeaseUntil = staged[1].LeaseUntil.AddDate(0, 0, 1)
@@ -286,11 +285,11 @@ func testStagedFiles(t *testing.T, l Lake) {
 	check(c, staged...)
 
 	commitError(t, c, lake.ErrConflict, catalog.AddFiles{
-		Table: id, Begin: begin + 1,
+		Table: id, Layout: begin + 1,
 		Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)},
 	})
 	check(c, staged...)
-	commit(t, c, catalog.AddFiles{Table: id, Begin: begin, Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)}})
+	commit(t, c, catalog.AddFiles{Table: id, Layout: begin, Files: []lake.DataFile{dataFile(staged[0].Path, 0, 1)}})
 	check(c, staged[1:]...)
 	require.NoError(t, c.Unstage(t.Context(), []string{staged[2].Path, "never staged"}))
 	check(c, staged[1])
@@ -309,10 +308,10 @@ func testStagedFiles(t *testing.T, l Lake) {
 func testCommitOfSeveralTables(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	ids := commit(t, c, createTable("t"), createTable("u")).Tables
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	add := func(i int, begin lake.SnapshotID) catalog.AddFiles {
 		name := []string{"t", "u"}[i]
-		return catalog.AddFiles{Table: ids[i], Begin: begin, Files: []lake.DataFile{dataFile("main/"+name+"/1.parquet", 0, 3)}}
+		return catalog.AddFiles{Table: ids[i], Layout: begin, Files: []lake.DataFile{dataFile("main/"+name+"/1.parquet", 0, 3)}}
 	}
 	commitError(t, c, lake.ErrConflict, add(0, begin), add(1, begin+1))
 	require.Empty(t, liveFiles(t, c, ids[0]))

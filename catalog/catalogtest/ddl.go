@@ -86,12 +86,13 @@ func testTableLifeCycle(t *testing.T, l Lake) {
 	require.Equal(t, &lake.Table{
 		ID: got.ID, UUID: got.UUID, SchemaID: 0, Schema: "main", Name: "t", Path: "main/t/", Comment: "a table",
 		Columns: create.Columns, Options: map[string]string{"target_file_size": "1000"}, Begin: r.Snapshot.ID,
+		ColumnsBegin: r.Snapshot.ID, LayoutBegin: r.Snapshot.ID,
 	}, got)
 
 	commitError(t, c, lake.ErrExists, createTable("T"))
 	commitError(t, c, lake.ErrNotFound, catalog.DropTable{ID: got.ID + 100})
-	commitError(t, c, lake.ErrConflict, catalog.DropTable{ID: got.ID, Begin: got.Begin + 1})
-	r = commit(t, c, catalog.DropTable{ID: got.ID, Begin: got.Begin})
+	commitError(t, c, lake.ErrConflict, catalog.DropTable{ID: got.ID, Layout: got.LayoutBegin + 1})
+	r = commit(t, c, catalog.DropTable{ID: got.ID, Layout: got.LayoutBegin})
 	require.Equal(t, "dropped_table:1", r.Snapshot.Changes)
 	_, ok := state(t, c).Table("main", "t")
 	require.False(t, ok)
@@ -195,7 +196,7 @@ func testColumnsOfEveryType(t *testing.T, l Lake) {
 func testComments(t *testing.T, l Lake) {
 	c := open(t, l, newClock())
 	commit(t, c, createTable("t"))
-	begin := table(t, c, "main", "t").Begin
+	begin := table(t, c, "main", "t").LayoutBegin
 	r := commit(t, c, catalog.SetComment{Schema: "main", Table: "t", Text: "first"},
 		catalog.SetComment{Schema: "main", Table: "t", Column: 2, Text: "column"},
 		catalog.SetComment{Schema: "main", Text: "schema"})
@@ -206,7 +207,7 @@ func testComments(t *testing.T, l Lake) {
 		got := table(t, c, "main", "t")
 		require.Equal(t, "third", got.Comment)
 		require.Equal(t, "column", got.Columns[1].Comment)
-		require.Equal(t, begin, got.Begin, "a comment does not conflict with appends")
+		require.Equal(t, begin, got.LayoutBegin, "a comment does not conflict with appends")
 		sc, _ := state(t, c).Schema("main")
 		require.Equal(t, "schema", sc.Comment)
 		old, _ := stateAt(t, c, r.Snapshot.ID).Table("main", "t")

@@ -43,12 +43,12 @@ func testDeclaredKeys(t *testing.T, l Lake) {
 	check(c)
 	c = reopened(t, l, c)
 	check(c)
-	require.Equal(t, [][]any{
+	checkMetadata(t, c, [][]any{
 		{"flightlake_foreign_keys", `[{"columns":[1,2],"schema":"main","table":"Parent","ref_columns":["id","name"]},` +
 			`{"columns":[1],"schema":"main","table":"child","ref_columns":["name"]}]`, int64(2)},
 		{"flightlake_primary_key", "[1,2]", int64(1)},
 		{"flightlake_primary_key", "[2]", int64(2)},
-	}, metadata(t, c, `SELECT "key", "value", scope_id FROM ducklake_metadata WHERE "key" LIKE 'flightlake%' AND "scope" = 'table' AND scope_id < 3 ORDER BY 1, 3`))
+	}, `SELECT "key", "value", scope_id FROM ducklake_metadata WHERE "key" LIKE 'flightlake%' AND "scope" = 'table' AND scope_id < 3 ORDER BY 1, 3`)
 
 	commit(t, c, catalog.DropTable{ID: r.Tables[0]})
 	ch := table(t, c, "main", "child")

@@ -18,18 +18,51 @@ type Lake struct {
 	OpenFunc func(t testing.TB, clk clock.Clock) catalog.Catalog
 }
 
-// Run checks a driver. newLake returns a lake that does not exist yet.
+// Run checks a driver, part by part of the contract. newLake returns a lake that does not exist yet.
 func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Lake){
-		"FreshCatalog":                      testFreshCatalog,
+	for part, tests := range map[string]map[string]func(*testing.T, Lake){
+		"read": readTests(), "commit": commitTests(), "stage": stageTests(), "keep": keepTests(),
+		"all": {"ClosedCatalogIsUnavailable": testClosedCatalogIsUnavailable, "CancelledContext": testCancelledContext},
+	} {
+		t.Run(part, func(t *testing.T) {
+			t.Parallel()
+			for name, test := range tests {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(t, newLake(t))
+				})
+			}
+		})
+	}
+}
+
+// readTests are those of catalog.Reader.
+func readTests() map[string]func(*testing.T, Lake) {
+	return map[string]func(*testing.T, Lake){
+		"FreshCatalog":                  testFreshCatalog,
+		"AppendAndTimeTravel":           testAppendAndTimeTravel,
+		"IncrementalFiles":              testIncrementalFiles,
+		"SnapshotByTime":                testSnapshotByTime,
+		"ClockSetBack":                  testClockSetBack,
+		"StatisticsOfEveryType":         testStatisticsOfEveryType,
+		"ForeignFileStatistics":         testForeignFileStatistics,
+		"PartitionedFiles":              testPartitionedFiles,
+		"PartitionOfNaN":                testPartitionOfNaN,
+		"StateIsTheSameAfterReopen":     testStateIsTheSameAfterReopen,
+		"MetadataReadsOnly":             testMetadataReadsOnly,
+		"TableStatisticsCoverEveryFile": testTableStatisticsCoverEveryFile,
+		"ColumnsOfEveryType":            testColumnsOfEveryType,
+	}
+}
+
+// commitTests are those of catalog.Committer.
+func commitTests() map[string]func(*testing.T, Lake) {
+	return map[string]func(*testing.T, Lake){
 		"SchemaLifeCycle":                   testSchemaLifeCycle,
 		"TableLifeCycle":                    testTableLifeCycle,
 		"RefusedTables":                     testRefusedTables,
 		"UnusualNames":                      testUnusualNames,
-		"ColumnsOfEveryType":                testColumnsOfEveryType,
-		"AppendAndTimeTravel":               testAppendAndTimeTravel,
-		"IncrementalFiles":                  testIncrementalFiles,
 		"AppendConflictsWithDDL":            testAppendConflictsWithDDL,
 		"RefusedFiles":                      testRefusedFiles,
 		"FailedCommitLeavesNothing":         testFailedCommitLeavesNothing,
@@ -37,24 +70,12 @@ func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 		"ConcurrentCreates":                 testConcurrentCreates,
 		"TokenReplay":                       testTokenReplay,
 		"TokenUsedConcurrently":             testTokenUsedConcurrently,
-		"StagedFiles":                       testStagedFiles,
-		"SnapshotByTime":                    testSnapshotByTime,
-		"ClockSetBack":                      testClockSetBack,
-		"StatisticsOfEveryType":             testStatisticsOfEveryType,
-		"ForeignFileStatistics":             testForeignFileStatistics,
-		"PartitionedFiles":                  testPartitionedFiles,
-		"PartitionOfNaN":                    testPartitionOfNaN,
 		"Comments":                          testComments,
 		"Options":                           testOptions,
 		"DropAndCreateAgain":                testDropAndCreateAgain,
 		"ReplaceInOneCommit":                testReplaceInOneCommit,
 		"CreateTableWithFiles":              testCreateTableWithFiles,
-		"StateIsTheSameAfterReopen":         testStateIsTheSameAfterReopen,
-		"MetadataReadsOnly":                 testMetadataReadsOnly,
-		"ClosedCatalogIsUnavailable":        testClosedCatalogIsUnavailable,
 		"TextIsUTF8":                        testTextIsUTF8,
-		"CancelledContext":                  testCancelledContext,
-		"TableStatisticsCoverEveryFile":     testTableStatisticsCoverEveryFile,
 		"CommitOfSeveralTablesIsAtomic":     testCommitOfSeveralTables,
 		"ResultsNameTablesPerOperation":     testResultTables,
 		"TransactionCreatesSchemaAndTables": testTransactionCreates,
@@ -69,11 +90,22 @@ func Run(t *testing.T, newLake func(t testing.TB) Lake) {
 		"RefusedAppendTokens":               testRefusedAppendTokens,
 		"DeclaredKeys":                      testDeclaredKeys,
 		"RefusedKeys":                       testRefusedKeys,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newLake(t))
-		})
+		"FailedPreconditionsAreData":        testFailedPreconditions,
+		"RandomCommits":                     testRandomCommits,
+	}
+}
+
+// stageTests are those of catalog.Stager.
+func stageTests() map[string]func(*testing.T, Lake) {
+	return map[string]func(*testing.T, Lake){
+		"StagedFiles": testStagedFiles,
+	}
+}
+
+// keepTests are those of catalog.Keeper.
+func keepTests() map[string]func(*testing.T, Lake) {
+	return map[string]func(*testing.T, Lake){
+		"RenewedLeases": testRenewedLeases,
 	}
 }
 

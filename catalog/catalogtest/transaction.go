@@ -22,7 +22,7 @@ func createIn(schema, path, name string, files ...string) catalog.CreateTable {
 }
 
 func addTo(t *lake.Table, files ...string) catalog.AddFiles {
-	op := catalog.AddFiles{Table: t.ID, Begin: t.Begin}
+	op := catalog.AddFiles{Table: t.ID, Layout: t.LayoutBegin}
 	for _, file := range files {
 		op.Files = append(op.Files, dataFile(t.Path+file, 0, 5))
 	}
@@ -57,8 +57,8 @@ func testTransactionCreates(t *testing.T, l Lake) {
 	require.Equal(t, before.SchemaVersion+1, r.Snapshot.SchemaVersion, "one snapshot is one schema version")
 	require.Equal(t, []lake.TableID{0, 2, 3, 0, 2, 2, 3, 2}, r.Tables)
 	require.EqualValues(t, 30, r.Rows)
-	require.Equal(t, [][]any{{int64(1), int64(1), int64(2)}, {int64(1), int64(1), int64(3)}},
-		metadata(t, c, "SELECT begin_snapshot, schema_version, table_id FROM ducklake_schema_versions WHERE table_id IS NOT NULL ORDER BY table_id"))
+	checkMetadata(t, c, [][]any{{int64(1), int64(1), int64(2)}, {int64(1), int64(1), int64(3)}},
+		"SELECT begin_snapshot, schema_version, table_id FROM ducklake_schema_versions WHERE table_id IS NOT NULL ORDER BY table_id")
 	c = reopened(t, l, c)
 	schema, ok := state(t, c).Schema("s")
 	require.True(t, ok)
@@ -82,7 +82,7 @@ func testTransactionReplacesSchema(t *testing.T, l Lake) {
 	a, b := table(t, c, "s", "a"), table(t, c, "s", "b")
 	old := latest(t, c).ID
 	r := commit(t, c,
-		catalog.DropTable{ID: a.ID, Begin: a.Begin}, catalog.DropTable{ID: b.ID, Begin: b.Begin}, catalog.DropSchema{Name: "s"},
+		catalog.DropTable{ID: a.ID, Layout: a.LayoutBegin}, catalog.DropTable{ID: b.ID, Layout: b.LayoutBegin}, catalog.DropSchema{Name: "s"},
 		catalog.CreateSchema{Name: "s"}, createIn("s", "s/", "b", "2.parquet"), createIn("main", "main/", "a"),
 	)
 	require.Equal(t, fmt.Sprintf(`dropped_table:%d,dropped_table:%d,dropped_schema:1,created_schema:"s",created_table:"s"."b",`+
@@ -104,7 +104,7 @@ func testTransactionAddsFiles(t *testing.T, l Lake) {
 	commit(t, c, createTable("t"), createTable("u"), createTable("v"))
 	tt, u, v := table(t, c, "main", "t"), table(t, c, "main", "u"), table(t, c, "main", "v")
 	r := commit(t, c, addTo(tt, "1.parquet"), addTo(u, "1.parquet"), addTo(tt, "2.parquet", "3.parquet"),
-		catalog.SetComment{Schema: "main", Table: "t", Text: "x"}, catalog.DropTable{ID: v.ID, Begin: v.Begin},
+		catalog.SetComment{Schema: "main", Table: "t", Text: "x"}, catalog.DropTable{ID: v.ID, Layout: v.LayoutBegin},
 		createIn("main", "main/", "v", "new.parquet"))
 	require.Equal(t, fmt.Sprintf(`inserted_into_table:%d,inserted_into_table:%d,altered_table:%d,dropped_table:%d,created_table:"main"."v",`+
 		`inserted_into_table:4`, tt.ID, u.ID, tt.ID, v.ID), r.Snapshot.Changes, "each change once")
@@ -113,9 +113,9 @@ func testTransactionAddsFiles(t *testing.T, l Lake) {
 	files := liveFiles(t, c, tt.ID)
 	require.Len(t, files, 3)
 	require.Equal(t, []int64{0, 5, 10}, []int64{files[0].RowIDStart, files[1].RowIDStart, files[2].RowIDStart})
-	require.Equal(t, [][]any{{int64(15), int64(15)}},
-		metadata(t, c, fmt.Sprintf("SELECT record_count, next_row_id FROM ducklake_table_stats WHERE table_id = %d", tt.ID)))
-	require.Equal(t, tt.Begin, table(t, c, "main", "t").Begin, "neither comments nor files change the columns")
+	checkMetadata(t, c, [][]any{{int64(15), int64(15)}},
+		fmt.Sprintf("SELECT record_count, next_row_id FROM ducklake_table_stats WHERE table_id = %d", tt.ID))
+	require.Equal(t, tt.LayoutBegin, table(t, c, "main", "t").LayoutBegin, "neither comments nor files change the columns")
 }
 
 func testUndoneOperations(t *testing.T, l Lake) {
@@ -162,6 +162,7 @@ func testConflictsSinceBase(t *testing.T, l Lake) {
 		"option of another":      {catalog.SetOption{Schema: "main", Table: "swapped", Name: "x", Value: "y"}, nil, `table "main"."swapped"`},
 		"schema taken":           {catalog.CreateSchema{Name: "New"}, lake.ErrExists, `schema "new"`},
 		"schema dropped":         {catalog.DropSchema{Name: "old"}, lake.ErrNotFound, `schema "old"`},
+		"schema replaced":        {catalog.DropSchema{Name: "swapped"}, nil, `schema "swapped"`},
 		"table in one dropped":   {createIn("old", "old/", "t"), lake.ErrNotFound, `schema "old"`},
 		"table in another":       {createIn("swapped", "swapped/", "t"), nil, `schema "swapped"`},
 		"schema no longer empty": {catalog.DropSchema{Name: "empty"}, lake.ErrState, `table "empty"."x"`},
@@ -223,7 +224,7 @@ func testDropSinceBase(t *testing.T, l Lake) {
 	tt, u := table(t, c, "main", "t"), table(t, c, "main", "u")
 	base := latest(t, c).ID
 	at := commit(t, c, addTo(tt, "1.parquet")).Snapshot.ID
-	drop := catalog.Commit{Base: &base, Operations: []catalog.Operation{catalog.DropTable{ID: tt.ID, Begin: tt.Begin}, createTable("t")}}
+	drop := catalog.Commit{Base: &base, Operations: []catalog.Operation{catalog.DropTable{ID: tt.ID, Layout: tt.LayoutBegin}, createTable("t")}}
 	c = reopened(t, l, c)
 	_, err := c.Commit(t.Context(), drop)
 	require.ErrorIs(t, err, lake.ErrConflict)
@@ -274,7 +275,7 @@ func testConcurrentCreatesOnBase(t *testing.T, l Lake) {
 		wg.Go(func() {
 			ops := []catalog.Operation{catalog.CreateSchema{Name: "s"}, createIn("s", "s/", "t")}
 			if w%2 == 0 {
-				ops = []catalog.Operation{catalog.DropTable{ID: old.ID, Begin: old.Begin}, catalog.CreateSchema{Name: "s"}}
+				ops = []catalog.Operation{catalog.DropTable{ID: old.ID, Layout: old.LayoutBegin}, catalog.CreateSchema{Name: "s"}}
 			}
 			_, errs[w] = c.Commit(t.Context(), catalog.Commit{Base: &base, Operations: ops})
 		})

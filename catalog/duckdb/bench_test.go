@@ -27,7 +27,7 @@ func wideTable(b *testing.B, c catalog.Catalog) catalog.AddFiles {
 		catalog.CreateTable{Schema: "main", Name: "t", Columns: columns, Path: "main/t/"},
 	}})
 	require.NoError(b, err)
-	return catalog.AddFiles{Table: r.Tables[0], Begin: r.Snapshot.ID}
+	return catalog.AddFiles{Table: r.Tables[0], Layout: r.Snapshot.ID}
 }
 
 func wideFile(n int64) lake.DataFile {

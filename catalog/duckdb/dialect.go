@@ -21,9 +21,10 @@ func dialect() sqlcatalog.Dialect {
 		Name: "DuckDB", Exclusive: true,
 		BeginWrite: "BEGIN TRANSACTION", BeginRead: "BEGIN TRANSACTION READ ONLY",
 		BlobType: "BLOB", TimestampType: "TIMESTAMPTZ", UUIDType: "UUID",
-		EpochMicros:  "epoch_us(%s)",
+		EpochMicros: "epoch_us(%s)", UUIDText: "CAST(%s AS VARCHAR)",
 		TablesQuery:  "SELECT table_name FROM duckdb_tables() WHERE database_name = '" + attachedName + "' AND schema_name = 'main'",
 		ClassifyFunc: classify, QueryFunc: query, InsertFunc: insert, CheckSelectFunc: checkSelect,
+		TransientFunc: transient, InlinedFunc: inlined,
 	}
 }
 
@@ -49,6 +50,13 @@ func classify(err error) lake.Kind {
 	}
 }
 
+// transient reports whether another transaction was in the way. No other process
+// has the file, but checkpoints and readers of this one are transactions too.
+func transient(err error) bool {
+	e, ok := errors.AsType[*duckdbgo.Error](err)
+	return ok && e.Type == duckdbgo.ErrorTypeTransaction
+}
+
 // query runs a query; DuckDB hands its vectors over as Arrow.
 func query(ctx context.Context, conn *sql.Conn, text string, args ...any) (array.RecordReader, error) {
 	var reader array.RecordReader
@@ -68,23 +76,23 @@ func query(ctx context.Context, conn *sql.Conn, text string, args ...any) (array
 }
 
 // insert appends rows. A single row is cheaper as a statement.
-func insert(ctx context.Context, conn *sql.Conn, table string, rows [][]any) error {
+func insert(ctx context.Context, conn *sql.Conn, rows sqlcatalog.Rows) error {
 	return conn.Raw(func(raw any) (err error) {
 		connection, ok := raw.(driver.Conn)
 		if !ok {
 			return fmt.Errorf("connection is a %T", raw)
 		}
-		appender, err := duckdbgo.NewAppender(connection, attachedName, "main", table)
+		appender, err := duckdbgo.NewAppenderWithColumns(connection, attachedName, "main", rows.Table, rows.Columns)
 		if err != nil {
-			return fmt.Errorf("append to %s: %w", table, err)
+			return fmt.Errorf("append to %s: %w", rows.Table, err)
 		}
 		defer func() {
 			if closeErr := appender.CloseWithCancel(ctx); err == nil && closeErr != nil {
-				err = fmt.Errorf("append to %s: %w", table, closeErr)
+				err = fmt.Errorf("append to %s: %w", rows.Table, closeErr)
 			}
 		}()
 		values := make([]driver.Value, 0, 16)
-		for _, row := range rows {
+		for _, row := range rows.Values {
 			values = values[:0]
 			for _, v := range row {
 				if id, ok := v.(uuid.UUID); ok {
@@ -93,7 +101,7 @@ func insert(ctx context.Context, conn *sql.Conn, table string, rows [][]any) err
 				values = append(values, v)
 			}
 			if err := appender.AppendRow(values...); err != nil {
-				return fmt.Errorf("append to %s: %w", table, err)
+				return fmt.Errorf("append to %s: %w", rows.Table, err)
 			}
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -125,13 +126,13 @@ func TestOneFaultyCommitOfAGroupDoesNotHurtTheOthers(t *testing.T) {
 	t.Parallel()
 	c := openFaulty(t, func(d *sqlcatalog.Dialect) {
 		insert := d.InsertFunc
-		d.InsertFunc = func(ctx context.Context, conn *sql.Conn, table string, rows [][]any) error {
-			for _, row := range rows {
-				if table == "ducklake_table" && row[5] == "poison" {
+		d.InsertFunc = func(ctx context.Context, conn *sql.Conn, rows sqlcatalog.Rows) error {
+			for _, row := range rows.Values {
+				if rows.Table == "ducklake_table" && row[slices.Index(rows.Columns, "table_name")] == "poison" {
 					return errInjected
 				}
 			}
-			return insert(ctx, conn, table, rows)
+			return insert(ctx, conn, rows)
 		}
 	})
 	const commits = 20

@@ -1,6 +1,7 @@
 package sqlcatalog
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -29,8 +31,11 @@ type Options struct {
 	// DataPath is where the keys of files begin: an absolute path or a URL. A
 	// "/" is added if it does not end with one.
 	DataPath string
-	// Clock dates snapshots. It must not be nil.
+	// Clock dates snapshots, and times out writes if it is a clock.Timer. It must
+	// not be nil.
 	Clock clock.Clock
+	// CommitTimeout bounds how long a write may take; 0 means CommitTimeoutDefault.
+	CommitTimeout time.Duration
 	// Log receives what an administrator should know; nil means nothing.
 	Log *slog.Logger
 	// BeforeCloseFunc runs once, after the last write and before the database
@@ -48,7 +53,10 @@ type Catalog struct {
 
 	states *lru.Cache[int64, *lake.State] // by schema version
 	latest atomic.Pointer[lake.Snapshot]  // if the dialect is exclusive
+	newest atomic.Pointer[lake.State]     // that this process committed; nil before
 	queue  chan *request
+
+	commitTimeout time.Duration
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -79,7 +87,7 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, o Options) (*Catalog
 	c := &Catalog{
 		db: db, dialect: dialect, clock: o.Clock, log: log, dataPath: o.DataPath,
 		states: states, queue: make(chan *request, queueMax), closing: make(chan struct{}),
-		beforeClose: o.BeforeCloseFunc,
+		beforeClose: o.BeforeCloseFunc, commitTimeout: cmp.Or(o.CommitTimeout, CommitTimeoutDefault),
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -95,6 +103,11 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, o Options) (*Catalog
 		w.run(context.WithoutCancel(ctx))
 	}()
 	return c, nil
+}
+
+// Capabilities tells what the catalog does.
+func (c *Catalog) Capabilities() catalog.Capabilities {
+	return catalog.Capabilities{Exclusive: c.dialect.Exclusive, Metadata: true}
 }
 
 // Close ends the committer after what it has begun, then closes the database.

@@ -6,8 +6,6 @@ import (
 
 // Versions of the formats; docs/format.md specifies them.
 const (
-	// DuckLakeVersion is the version of the DuckLake format that is written and read.
-	DuckLakeVersion = "1.0"
 	// FormatVersion is the version of the flightlake_ tables.
 	FormatVersion = "1"
 )

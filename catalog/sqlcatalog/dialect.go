@@ -28,8 +28,8 @@ type Dialect struct {
 	// bytes, an instant in microseconds, and a UUID.
 	BlobType, TimestampType, UUIDType string
 	// EpochMicros is an expression with one %s that yields an instant as
-	// microseconds since 1970-01-01 UTC.
-	EpochMicros string
+	// microseconds since 1970-01-01 UTC, and UUIDText one that yields a UUID as text.
+	EpochMicros, UUIDText string
 	// TablesQuery lists the names of all tables of the catalog's schema.
 	TablesQuery string
 
@@ -38,14 +38,31 @@ type Dialect struct {
 	// QueryFunc runs a query and returns its rows as Arrow. The connection is in
 	// use until the reader is released.
 	QueryFunc func(ctx context.Context, conn *sql.Conn, query string, args ...any) (array.RecordReader, error)
-	// InsertFunc inserts rows of all columns of a table. Values are nil,
-	// int64, bool, string, []byte, time.Time and uuid.UUID.
-	InsertFunc func(ctx context.Context, conn *sql.Conn, table string, rows [][]any) error
+	// InsertFunc inserts rows.
+	InsertFunc func(ctx context.Context, conn *sql.Conn, rows Rows) error
 	// CommitFunc ends a write transaction; nil means the statement COMMIT. After
 	// an error the outcome is looked up.
 	CommitFunc func(ctx context.Context, conn *sql.Conn) error
+	// TransientFunc reports whether the database refused a transaction for a reason
+	// that may have passed when it is drafted anew: another one changed the same rows
+	// or took the same snapshot id, or the database was busy. nil means never.
+	TransientFunc func(err error) bool
+	// InlinedFunc returns an SQL expression that yields a column of inlined rows from
+	// what is stored, nil if the inlined table does not have it: then it yields the
+	// initial default. QueryFunc yields what it returns in lake.ArrowSchema's type of the
+	// column, but for leaves of int128, uint128, uuid, json and timetz, which may be text.
+	InlinedFunc func(column, stored *lake.Column) string
 	// CheckSelectFunc returns KindInvalid unless query is one SELECT.
 	CheckSelectFunc func(ctx context.Context, conn *sql.Conn, query string) error
+}
+
+// Rows are rows to be inserted into some columns of a table; the others are NULL.
+type Rows struct {
+	Table   string
+	Columns []string // without quotes
+	// Values has one entry per row, with a value for each of Columns: nil, int64,
+	// bool, string, []byte, time.Time or uuid.UUID.
+	Values [][]any
 }
 
 // rebind replaces "?" outside of quotes by the dialect's parameters.
@@ -82,6 +99,9 @@ func (d *Dialect) wrap(op string, err error) error {
 	}
 	return lake.Wrap(d.kind(err), op, err)
 }
+
+// transient reports whether a transaction may be tried again after err.
+func (d *Dialect) transient(err error) bool { return d.TransientFunc != nil && d.TransientFunc(err) }
 
 func (d *Dialect) kind(err error) lake.Kind {
 	if kind := lake.KindOf(err); kind != lake.KindInternal {

@@ -46,17 +46,17 @@ func (c *Catalog) Files(ctx context.Context, table lake.TableID, after, upTo lak
 		if err != nil {
 			return err
 		}
-		t, ok := tableByID(state, table)
+		t, ok := state.TableByID(table)
 		if !ok {
-			name, _, err := s.lastName(ctx, table)
+			past, err := history{s}.Table(ctx, table)
 			if err != nil {
 				return err
 			}
-			return lake.Errorf(lake.KindNotFound, "table %s does not exist in snapshot %d", name, upTo)
+			return past.NotFound(table, upTo)
 		}
 		l := fileLoader{
 			s: s, table: table, after: int64(after), upTo: int64(upTo), dataPath: c.dataPath, tableKey: t.Path,
-			leaves: leavesOf(t.Columns), topLevel: map[lake.FieldID]bool{}, index: map[lake.FileID]int{},
+			leaves: lake.LeavesOf(t.Columns), topLevel: map[lake.FieldID]bool{}, index: map[lake.FileID]int{},
 		}
 		for i := range t.Columns {
 			l.topLevel[t.Columns[i].ID] = true
@@ -65,30 +65,6 @@ func (c *Catalog) Files(ctx context.Context, table lake.TableID, after, upTo lak
 		return err
 	})
 	return out, err
-}
-
-func tableByID(state *lake.State, id lake.TableID) (*lake.Table, bool) {
-	for i := range state.Schemas {
-		for j := range state.Schemas[i].Tables {
-			if t := &state.Schemas[i].Tables[j]; t.ID == id {
-				return t, true
-			}
-		}
-	}
-	return nil, false
-}
-
-// leavesOf returns the columns and nested fields that hold values.
-func leavesOf(columns []lake.Column) map[lake.FieldID]lake.Column {
-	leaves := map[lake.FieldID]lake.Column{}
-	for i := range columns {
-		columns[i].Walk(func(c *lake.Column) {
-			if !c.Type.Nested() {
-				leaves[c.ID] = *c
-			}
-		})
-	}
-	return leaves
 }
 
 func (l *fileLoader) load(ctx context.Context) (catalog.Files, error) {
@@ -190,14 +166,9 @@ func (l *fileLoader) loadZoneMaps(ctx context.Context) error {
 				return nil
 			}
 			f := &l.files[at]
-			groups, err := lake.DecodeZoneMap(r.bytes(1), types)
-			if err == nil && (len(groups) == 0 || groups[0].Index != fileEntry) {
-				err = lake.Errorf(lake.KindCorrupt, "zone map has no entry of the file")
-			}
-			if err != nil {
+			if err := f.DecodeZoneMap(r.bytes(1), types); err != nil {
 				return lake.Errorf(lake.KindOf(err), "file %d %s: %w", f.ID, f.Path, err)
 			}
-			f.Stats, f.RowGroups = groups[0].Columns, groups[1:]
 			l.mapped[at] = true
 			return nil
 		})

@@ -8,10 +8,6 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// fileEntry is the index of the entry of a zone map that describes the whole
-// file; those of row groups follow it.
-const fileEntry = -1
-
 // loadTypeHistory reads which types the columns of the table had, dropped ones included.
 func (l *fileLoader) loadTypeHistory(ctx context.Context) error {
 	l.history = map[lake.FieldID][]typeSince{}
@@ -91,7 +87,7 @@ func (l *fileLoader) loadStats(ctx context.Context) error {
 // bound reads a bound, which has the type that the column had when the file was written.
 func (l *fileLoader) bound(r *batchRow, column int, field lake.FieldID, now lake.Type, at lake.SnapshotID) *lake.Value {
 	typ, ok := l.typeAt(field, at)
-	if r.null(column) || !ok || !hasStatText(typ.ID) {
+	if r.null(column) || !ok || !lake.HasStatText(typ.ID) {
 		return nil
 	}
 	value, ok := lake.ParseStat(typ, strings.Clone(r.text(column)))
@@ -102,16 +98,4 @@ func (l *fileLoader) bound(r *batchRow, column int, field lake.FieldID, now lake
 		return nil
 	}
 	return &value
-}
-
-// hasStatText reports whether the specification gives statistics of a type a
-// text. Values of the other types have one for partition values only.
-func hasStatText(id lake.TypeID) bool {
-	switch id {
-	case lake.TypeInt128, lake.TypeUint128, lake.TypeTimeTZ, lake.TypeTimeNS, lake.TypeInterval,
-		lake.TypeVariant, lake.TypeGeometry, lake.TypeInvalid, lake.TypeList, lake.TypeStruct, lake.TypeMap:
-		return false
-	default:
-		return true
-	}
 }

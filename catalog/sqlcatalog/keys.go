@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/catalog/transition"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -11,9 +13,8 @@ import (
 // (docs/format.md, Declared keys). Columns of the table are field ids, so that
 // keys survive a rename by another program.
 const (
-	ownPrefix      = "flightlake_"
-	keyPrimaryKey  = ownPrefix + "primary_key"
-	keyForeignKeys = ownPrefix + "foreign_keys"
+	keyPrimaryKey  = catalog.OwnOptionPrefix + "primary_key"
+	keyForeignKeys = catalog.OwnOptionPrefix + "foreign_keys"
 )
 
 // storedKey is one element of the option flightlake_foreign_keys.
@@ -24,29 +25,35 @@ type storedKey struct {
 	RefColumns []string       `json:"ref_columns"`
 }
 
-// insertKeys adds the rows of the declared keys of a new table.
-func (p *plan) insertKeys(t *lake.Table) error {
-	if len(t.PrimaryKey) > 0 {
-		if err := p.insertKey(t, keyPrimaryKey, fieldsOf(t, t.PrimaryKey)); err != nil {
+// keys adds the rows of declared keys.
+func (r *rows) keys(d *transition.Delta) error {
+	for i := range d.Keys {
+		t := &d.Keys[i]
+		if len(t.PrimaryKey) > 0 {
+			if err := r.key(t, keyPrimaryKey, fieldsOf(t, t.PrimaryKey)); err != nil {
+				return err
+			}
+		}
+		if len(t.ForeignKeys) == 0 {
+			continue
+		}
+		stored := make([]storedKey, len(t.ForeignKeys))
+		for i, k := range t.ForeignKeys {
+			stored[i] = storedKey{fieldsOf(t, k.Columns), k.Schema, k.Table, k.RefColumns}
+		}
+		if err := r.key(t, keyForeignKeys, stored); err != nil {
 			return err
 		}
 	}
-	if len(t.ForeignKeys) == 0 {
-		return nil
-	}
-	stored := make([]storedKey, len(t.ForeignKeys))
-	for i, k := range t.ForeignKeys {
-		stored[i] = storedKey{fieldsOf(t, k.Columns), k.Schema, k.Table, k.RefColumns}
-	}
-	return p.insertKey(t, keyForeignKeys, stored)
+	return nil
 }
 
-func (p *plan) insertKey(t *lake.Table, name string, value any) error {
+func (r *rows) key(t *lake.Table, name string, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return lake.Errorf(lake.KindInvalid, "keys of table %q.%q: %w", t.Schema, t.Name, err)
 	}
-	p.batch.insert(optionTable, name, string(text), scopeTable, int64(t.ID))
+	r.batch.setOption(optionRow{name, string(text), scopeTable, int64(t.ID)})
 	return nil
 }
 

@@ -4,25 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
+	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/catalog/transition"
 	"github.com/flightlake/flightlake/lake"
 )
 
-// Keys of ducklake_metadata and flightlake_metadata.
-const (
-	keyVersion       = "version"
-	keyCreatedBy     = "created_by"
-	keyDataPath      = "data_path"
-	keyEncrypted     = "encrypted"
-	keyFormatVersion = "format_version"
-	createdBy        = "flightlake"
-	firstSchema      = "main"
-)
+// keyFormatVersion is a key of flightlake_metadata, which has the data path too.
+const keyFormatVersion = "format_version"
 
 // prepare creates, adopts or checks the tables, in one transaction.
 func (c *Catalog) prepare(ctx context.Context, conn *sql.Conn) (err error) {
@@ -83,24 +76,21 @@ func (c *Catalog) create(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	now := toMicros(c.clock.Now())
-	inserts := []rowSet{
-		{"ducklake_metadata", [][]any{
-			{keyVersion, DuckLakeVersion, nil, nil},
-			{keyCreatedBy, createdBy, nil, nil},
-			{keyDataPath, c.dataPath, nil, nil},
-			{keyEncrypted, "false", nil, nil},
-		}},
-		{"ducklake_snapshot", [][]any{{int64(0), now, int64(0), int64(1), int64(0)}}},
-		{"ducklake_snapshot_changes", [][]any{{int64(0), "created_schema:" + quoteName(firstSchema), nil, nil, nil}}},
-		{"ducklake_schema", [][]any{
-			{int64(0), uuid.New(), int64(0), nil, firstSchema, firstSchema + "/", true},
-		}},
+	options := catalog.FirstOptions(c.dataPath)
+	h := head{stats: map[lake.TableID]*tableStats{}}
+	d, err := transition.First(options, c.clock.Now(), h.env())
+	if err != nil {
+		return err
 	}
-	for _, r := range inserts {
-		if err := c.dialect.InsertFunc(ctx, s.conn, r.table, r.rows); err != nil {
-			return err
-		}
+	out := rows{s: s, head: &h}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		out.batch.setOption(optionRow{name: name, value: options[name]})
+	}
+	if err := out.write(ctx, d, nil, ""); err != nil {
+		return err
+	}
+	if err := out.batch.write(ctx, s); err != nil {
+		return err
 	}
 	return c.createOwn(ctx, s, c.dataPath)
 }
@@ -113,9 +103,7 @@ func (c *Catalog) createOwn(ctx context.Context, s *session, ownDataPath string)
 			return err
 		}
 	}
-	return c.dialect.InsertFunc(ctx, s.conn, tableMetadata, [][]any{
-		{keyFormatVersion, FormatVersion}, {keyDataPath, ownDataPath},
-	})
+	return s.insert(ctx, rowSet{intoOwnOption, [][]any{{keyFormatVersion, FormatVersion}, {catalog.OptionDataPath, ownDataPath}}})
 }
 
 // adopt checks an existing catalog and brings it up to date.
@@ -125,12 +113,12 @@ func (c *Catalog) adopt(ctx context.Context, s *session, tables []string) error 
 	}
 	var version string
 	if _, err := s.one(ctx, `SELECT "value" FROM ducklake_metadata WHERE "key" = ? AND "scope" IS NULL`,
-		[]any{keyVersion}, &version); err != nil {
+		[]any{catalog.OptionVersion}, &version); err != nil {
 		return err
 	}
-	if version != DuckLakeVersion {
+	if version != catalog.DuckLakeVersion {
 		return lake.Errorf(lake.KindState, "the catalog has DuckLake version %q, this server reads and writes %q",
-			version, DuckLakeVersion)
+			version, catalog.DuckLakeVersion)
 	}
 	if !slices.Contains(tables, tableMetadata) {
 		c.log.InfoContext(ctx, "adding flightlake's tables to a DuckLake catalog")
@@ -165,10 +153,10 @@ func checkFormatVersion(ctx context.Context, s *session) error {
 func (c *Catalog) moveData(ctx context.Context, s *session) error {
 	var stored, own string
 	if _, err := s.one(ctx, `SELECT "value" FROM ducklake_metadata WHERE "key" = ? AND "scope" IS NULL`,
-		[]any{keyDataPath}, &stored); err != nil {
+		[]any{catalog.OptionDataPath}, &stored); err != nil {
 		return err
 	}
-	if _, err := s.one(ctx, `SELECT "value" FROM flightlake_metadata WHERE "key" = ?`, []any{keyDataPath}, &own); err != nil {
+	if _, err := s.one(ctx, `SELECT "value" FROM flightlake_metadata WHERE "key" = ?`, []any{catalog.OptionDataPath}, &own); err != nil {
 		return err
 	}
 	switch {
@@ -181,10 +169,10 @@ func (c *Catalog) moveData(ctx context.Context, s *session) error {
 	}
 	c.log.InfoContext(ctx, "the lake was moved", "from", stored, "to", c.dataPath)
 	if err := s.exec(ctx, `UPDATE ducklake_metadata SET "value" = ? WHERE "key" = ? AND "scope" IS NULL`,
-		c.dataPath, keyDataPath); err != nil {
+		c.dataPath, catalog.OptionDataPath); err != nil {
 		return err
 	}
-	return s.exec(ctx, `UPDATE flightlake_metadata SET "value" = ? WHERE "key" = ?`, c.dataPath, keyDataPath)
+	return s.exec(ctx, `UPDATE flightlake_metadata SET "value" = ? WHERE "key" = ?`, c.dataPath, catalog.OptionDataPath)
 }
 
 // isElsewhere reports whether a stored path surely names another place than

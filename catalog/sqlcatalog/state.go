@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +41,7 @@ func (c *Catalog) loadState(ctx context.Context, s *session, snapshot lake.Snaps
 		schemas: map[lake.SchemaID]*lake.Schema{}, tables: map[lake.TableID]*lake.Table{},
 	}
 	for _, load := range []func(context.Context) error{
-		l.loadSchemas, l.loadTables, l.loadColumns, l.loadPartitions, l.loadBegins, l.loadViews, l.loadTags, l.loadOptions,
+		l.loadSchemas, l.loadTables, l.loadColumns, l.loadPartitions, l.loadBegins, l.loadViews, l.loadMacros, l.loadTags, l.loadOptions,
 	} {
 		if err := load(ctx); err != nil {
 			return nil, err
@@ -96,7 +97,7 @@ func isAbsolute(path string) bool {
 }
 
 func (l *loader) loadTables(ctx context.Context) error {
-	uuidText := "CAST(table_uuid AS VARCHAR)"
+	uuidText := fmt.Sprintf(l.s.dialect.UUIDText, "table_uuid")
 	return l.each(ctx, `SELECT table_id, `+uuidText+`, schema_id, table_name, path, path_is_relative
 		FROM ducklake_table WHERE `+live, func(scan func(...any) error) error {
 		var (
@@ -306,24 +307,45 @@ func formatTransform(f lake.PartitionField) string {
 	return string(f.Transform)
 }
 
-// loadBegins finds the snapshot in which the columns or the partitioning of
-// each table last changed: where a row of either began or ended.
+// loadBegins finds the snapshots in which each table began, and in which its columns
+// and its partitioning last changed: where a row of either began or ended.
 func (l *loader) loadBegins(ctx context.Context) error {
-	changes := make([]string, 0, 2)
-	for _, table := range []string{"ducklake_column", "ducklake_partition_info"} {
-		changes = append(changes, `SELECT table_id, begin_snapshot AS changed FROM `+table+` WHERE begin_snapshot <= ?
-			UNION ALL SELECT table_id, end_snapshot FROM `+table+` WHERE end_snapshot <= ?`)
+	changed := func(table string) string {
+		return `SELECT table_id, max(changed) FROM (SELECT table_id, begin_snapshot AS changed FROM ` + table + ` WHERE begin_snapshot <= ?
+			UNION ALL SELECT table_id, end_snapshot FROM ` + table + ` WHERE end_snapshot <= ?) AS changes GROUP BY table_id`
 	}
-	return l.each(ctx, `SELECT table_id, max(changed) FROM (`+strings.Join(changes, " UNION ALL ")+`) AS changes GROUP BY table_id`,
-		func(scan func(...any) error) error {
+	for _, begin := range []struct {
+		query   string
+		setFunc func(t *lake.Table, at lake.SnapshotID)
+	}{
+		// A table that was renamed has several rows.
+		{
+			`SELECT table_id, min(begin_snapshot) FROM ducklake_table WHERE begin_snapshot <= ? GROUP BY table_id`,
+			func(t *lake.Table, at lake.SnapshotID) { t.Begin = at },
+		},
+		{
+			changed("ducklake_column"),
+			func(t *lake.Table, at lake.SnapshotID) { t.ColumnsBegin, t.LayoutBegin = at, at },
+		},
+		{
+			changed("ducklake_partition_info"),
+			func(t *lake.Table, at lake.SnapshotID) { t.LayoutBegin = max(t.LayoutBegin, at) },
+		},
+	} {
+		err := l.each(ctx, begin.query, func(scan func(...any) error) error {
 			var (
-				id    lake.TableID
-				begin lake.SnapshotID
+				id lake.TableID
+				at lake.SnapshotID
 			)
-			err := scan(&id, &begin)
+			err := scan(&id, &at)
 			if t, ok := l.tables[id]; ok {
-				t.Begin = begin
+				begin.setFunc(t, at)
 			}
 			return err
 		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -29,6 +30,20 @@ func (l *loader) loadViews(ctx context.Context) error {
 			}
 			return nil
 		})
+}
+
+func (l *loader) loadMacros(ctx context.Context) error {
+	return l.each(ctx, `SELECT schema_id, macro_name FROM ducklake_macro WHERE `+live, func(scan func(...any) error) error {
+		var (
+			id   lake.SchemaID
+			name string
+		)
+		err := scan(&id, &name)
+		if schema, ok := l.schemas[id]; ok {
+			schema.Macros = append(schema.Macros, name)
+		}
+		return err
+	})
 }
 
 // loadTags reads the comments of schemas, tables, views and columns.
@@ -108,6 +123,12 @@ func (l *loader) loadOptions(ctx context.Context) error {
 			return nil
 		})
 	for _, o := range ofSchemas {
+		if schema, ok := l.schemas[lake.SchemaID(o.id)]; ok {
+			if schema.Options == nil {
+				schema.Options = map[string]string{}
+			}
+			schema.Options[o.key] = o.value
+		}
 		for _, t := range l.tables {
 			if t.SchemaID == lake.SchemaID(o.id) {
 				t.Options[o.key] = o.value
@@ -118,7 +139,7 @@ func (l *loader) loadOptions(ctx context.Context) error {
 		t, ok := l.tables[lake.TableID(o.id)]
 		switch {
 		case !ok:
-		case strings.HasPrefix(o.key, ownPrefix):
+		case strings.HasPrefix(o.key, catalog.OwnOptionPrefix):
 			err = errors.Join(err, readKey(t, o.key, o.value))
 		default:
 			t.Options[o.key] = o.value
@@ -136,6 +157,7 @@ func (l *loader) finish() *lake.State {
 	}
 	for _, schema := range l.schemas {
 		slices.SortFunc(schema.Tables, func(a, b lake.Table) int { return cmp.Compare(a.Name, b.Name) })
+		slices.Sort(schema.Macros)
 		slices.SortFunc(schema.Views, func(a, b lake.View) int { return cmp.Compare(a.Name, b.Name) })
 		l.state.Schemas = append(l.state.Schemas, *schema)
 	}
@@ -143,11 +165,8 @@ func (l *loader) finish() *lake.State {
 	return l.state
 }
 
-// quoteName quotes a name as in ducklake_snapshot_changes and
-// ducklake_view.column_aliases.
-func quoteName(name string) string { return lake.QuoteIdent(name) }
-
-// parseQuotedList reads a list of quoted names that commas separate.
+// parseQuotedList reads a list of quoted names that commas separate, as
+// ducklake_view.column_aliases is.
 func parseQuotedList(text string) []string {
 	var names []string
 	for text != "" {

@@ -41,17 +41,18 @@ func (t *tableStats) clone() *tableStats {
 	return &out
 }
 
-// tableStats returns the plan's own copy of the statistics of a table.
-func (p *plan) tableStats(ctx context.Context, t *lake.Table) (*tableStats, error) {
-	stats, ok := p.head.stats[t.ID]
-	if !ok {
+// tableStats returns the draft's own copy of the statistics of a table.
+func (r *rows) tableStats(ctx context.Context, t *lake.Table) (*tableStats, error) {
+	stats, ok := r.head.stats[t.ID]
+	if ok {
+		stats = stats.clone()
+	} else {
 		var err error
-		if stats, err = p.s.loadTableStats(ctx, t); err != nil {
+		if stats, err = r.s.loadTableStats(ctx, t); err != nil {
 			return nil, err
 		}
 	}
-	stats = stats.clone()
-	p.head.stats[t.ID] = stats
+	r.head.stats[t.ID] = stats
 	return stats, nil
 }
 
@@ -63,7 +64,7 @@ func (s *session) loadTableStats(ctx context.Context, t *lake.Table) (*tableStat
 		id, &stats.rows, &stats.nextRowID, &stats.bytes); err != nil {
 		return nil, err
 	}
-	leaves := leavesOf(t.Columns)
+	leaves := lake.LeavesOf(t.Columns)
 	err = s.each(ctx, `SELECT column_id, contains_null, contains_nan, min_value, max_value
 		FROM ducklake_table_column_stats WHERE table_id = ?`, id, func(scan func(...any) error) error {
 		var (
@@ -228,7 +229,7 @@ func (t *tableStats) write(b *batch, table lake.TableID) {
 		b.then(`UPDATE ducklake_table_stats SET record_count = ?, next_row_id = ?, file_size_bytes = ? WHERE table_id = ?`,
 			t.rows, t.nextRowID, t.bytes, id)
 	} else {
-		b.insert("ducklake_table_stats", id, t.rows, t.nextRowID, t.bytes)
+		b.insert(intoTableStats, id, t.rows, t.nextRowID, t.bytes)
 	}
 	t.stored = true
 	var replaced []any
@@ -240,8 +241,8 @@ func (t *tableStats) write(b *batch, table lake.TableID) {
 		if c.stored {
 			replaced = append(replaced, int64(field))
 		}
-		b.insert("ducklake_table_column_stats", id, int64(field), flagOrNull(c.nulls), flagOrNull(c.nan),
-			boundText(c.typ, c.min), boundText(c.typ, c.max), nil)
+		b.insert(intoColumnStats, id, int64(field), flagOrNull(c.nulls), flagOrNull(c.nan),
+			boundText(c.typ, c.min), boundText(c.typ, c.max))
 		c.stored, c.changed = true, false
 	}
 	if len(replaced) > 0 {

@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/flightlake/flightlake/catalog"
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -16,23 +20,28 @@ const (
 	groupMax = 256
 	// outcomeAttempts is how often the outcome of a COMMIT is asked for.
 	outcomeAttempts = 3
+	// publishAttempts is how often a group is drafted that the database refuses for a
+	// reason that passes, such as another writer that was first.
+	publishAttempts = 8
+	// The wait before the next attempt is a random part of a span that begins with
+	// backoffMin and doubles up to backoffMax: some 2.5 s in all.
+	backoffMin = 10 * time.Millisecond
+	backoffMax = time.Second
 )
 
+// errWithdrawn says that a request of a group was withdrawn while it was drafted.
+var errWithdrawn = errors.New("a request was withdrawn")
+
 // writer is the one goroutine that changes the catalog. It owns its connection.
+//
+// All writes go through it because only one transaction of a database can take the
+// next snapshot: writers of their own would refuse each other's commits. What waits
+// while one group is written becomes the next group.
 type writer struct {
 	c        *Catalog
 	conn     *sql.Conn
 	prepared *prepared // of conn; nil before its first transaction
 	head     *head     // what the last group left; nil if unknown
-}
-
-// head is the state on which the next Commit builds.
-type head struct {
-	snapshot      lake.Snapshot
-	nextCatalogID int64
-	nextFileID    int64
-	state         *lake.State
-	stats         map[lake.TableID]*tableStats // those that were needed, as they are in the database
 }
 
 // run commits what is queued until the catalog closes.
@@ -59,7 +68,7 @@ func (w *writer) run(ctx context.Context) {
 func (w *writer) claim(first *request) []*request {
 	var group []*request
 	for r := first; ; {
-		if r.claimed.CompareAndSwap(false, true) {
+		if r.move(phaseWaiting, phaseDrafting) {
 			group = append(group, r)
 		}
 		if len(group) == groupMax {
@@ -73,36 +82,73 @@ func (w *writer) claim(first *request) []*request {
 	}
 }
 
-// publish writes a group in one transaction. If the database refuses it as a
-// whole, each request is tried alone, so that one does not hurt the others.
+// publish writes a group in one transaction, drafting it anew if the database
+// refuses it for a reason that passes. If it refuses the group as a whole, each
+// request is tried alone, so that one does not hurt the others.
 func (w *writer) publish(ctx context.Context, group []*request) {
-	err := w.attempt(ctx, group)
-	if err == nil {
-		return
+	group, err := w.retry(ctx, group)
+	switch {
+	case err == nil:
+	case len(group) == 1 || errors.Is(err, lake.ErrIndeterminate) || w.c.dialect.transient(err):
+		for _, r := range group {
+			r.finish(catalog.Result{}, err)
+		}
+	default:
+		for _, r := range group {
+			w.publish(ctx, []*request{r})
+		}
 	}
-	alone := len(group) == 1 || errors.Is(err, lake.ErrIndeterminate)
-	for _, r := range group {
-		if alone {
-			r.finish(catalog.Result{}, err)
-			continue
+}
+
+// retry attempts to publish a group until the outcome is not to be changed. With an
+// error it returns the requests that are not finished.
+func (w *writer) retry(ctx context.Context, group []*request) ([]*request, error) {
+	wait := backoffMin
+	for attempt := 1; ; {
+		group = slices.DeleteFunc(group, func(r *request) bool { return r.phase.Load() == phaseWithdrawn })
+		if len(group) == 0 {
+			return nil, nil
 		}
-		if err := w.attempt(ctx, []*request{r}); err != nil {
-			r.finish(catalog.Result{}, err)
+		err := w.attempt(ctx, group)
+		if errors.Is(err, errWithdrawn) {
+			continue // without the one that was, so that this ends
 		}
+		if err == nil || !w.c.dialect.transient(err) || errors.Is(err, lake.ErrIndeterminate) {
+			return group, err
+		}
+		if attempt == publishAttempts {
+			return group, lake.Errorf(lake.KindUnavailable, "refused %d times: %w", attempt, err)
+		}
+		attempt++
+		select {
+		case <-w.c.closing:
+			return group, err
+		default:
+		}
+		if sleepErr := clock.Sleep(ctx, w.c.clock, rand.N(wait)); sleepErr != nil {
+			return group, err
+		}
+		wait = min(2*wait, backoffMax)
 	}
 }
 
 // attempt publishes a group. On error it has finished no request, and nothing
 // was written unless the error is KindIndeterminate.
 func (w *writer) attempt(ctx context.Context, group []*request) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.c.commitTimeout) // callers have gone by then
+	defer cancel()
 	var g *groupDraft
 	defer func() {
 		if p := recover(); p != nil {
 			err = lake.Errorf(lake.KindInternal, "commit panicked: %v", p)
 		}
 		if err != nil {
-			w.abandon(ctx)
-			w.c.log.ErrorContext(ctx, "commit failed", slog.Int("requests", len(group)), slog.Any("error", err))
+			w.abandon(context.WithoutCancel(ctx))
+			level := slog.LevelError
+			if errors.Is(err, errWithdrawn) || w.c.dialect.transient(err) {
+				level = slog.LevelDebug // tried again
+			}
+			w.c.log.Log(ctx, level, "commit failed", slog.Int("requests", len(group)), slog.Any("error", err))
 		}
 	}()
 	s, err := w.begin(ctx)
@@ -115,13 +161,36 @@ func (w *writer) attempt(ctx context.Context, group []*request) (err error) {
 	if g.batch.empty() {
 		err = s.exec(ctx, "ROLLBACK")
 	} else if err = g.batch.write(ctx, s); err == nil {
-		err = w.end(ctx, s, g)
+		if !reach(group) {
+			return errWithdrawn
+		}
+		if err = w.end(ctx, s, g); err != nil && !errors.Is(err, lake.ErrIndeterminate) {
+			back(group)
+		}
 	}
 	if err != nil {
 		return w.c.dialect.wrap("commit", err)
 	}
 	w.deliver(group, g)
 	return nil
+}
+
+// reach brings all requests of a group to COMMIT, or none if one was withdrawn.
+func reach(group []*request) bool {
+	for i, r := range group {
+		if !r.move(phaseDrafting, phasePublished) {
+			back(group[:i])
+			return false
+		}
+	}
+	return true
+}
+
+// back returns requests from a COMMIT that surely did not happen.
+func back(group []*request) {
+	for _, r := range group {
+		r.move(phasePublished, phaseDrafting)
+	}
 }
 
 // begin starts a transaction of the writer's connection, a new one if the last was lost.
@@ -181,6 +250,8 @@ func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
 	if commitErr == nil || g.snapshots == 0 {
 		return commitErr
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.c.commitTimeout) // that of the COMMIT may have ended
+	defer cancel()
 	w.abandon(ctx)
 	id := g.head.snapshot.ID
 	for range outcomeAttempts {
@@ -205,6 +276,7 @@ func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
 // deliver makes the group visible and answers its requests.
 func (w *writer) deliver(group []*request, g *groupDraft) {
 	if g.snapshots > 0 {
+		w.c.newest.Store(g.head.state)
 		w.c.states.Add(g.head.snapshot.SchemaVersion, g.head.state)
 		if w.c.dialect.Exclusive {
 			snapshot := g.head.snapshot
