@@ -9,6 +9,7 @@ import (
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/scanner"
 )
 
@@ -236,7 +237,7 @@ func requireScan(t *testing.T, store bucket, alloc memory.Allocator, scan *expr.
 }
 
 // scanError reads a scan to its end and returns its error.
-func scanError(t tester, store bucket, alloc memory.Allocator, scan *expr.Scan) error {
+func scanError(t tester, store objstore.Bucket, alloc memory.Allocator, scan *expr.Scan) error {
 	t.Helper()
 	r, err := scanner.New(store, alloc, scanner.Options{}).Scan(context.Background(), scan)
 	if err != nil {

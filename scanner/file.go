@@ -133,13 +133,11 @@ func (f *file) close() {
 // openParquet opens an object and reads its footer, in one range read if its
 // length is known, or in none if the footer is kept.
 func (s *Scanner) openParquet(ctx context.Context, df *lake.DataFile) (objstore.Reader, *metadata.FileMetaData, error) {
+	open := s.bucket.Open
 	if df.Absolute {
-		return nil, nil, lake.Errorf(lake.KindUnsupported, "a file outside the lake's store cannot be read")
+		open = s.outside.Open
 	}
-	r, err := s.bucket.Open(ctx, df.Path)
-	if errors.Is(err, lake.ErrNotFound) {
-		return nil, nil, lake.Errorf(lake.KindCorrupt, "the object is missing")
-	}
+	r, err := open(ctx, df.Path, objstore.OpenOptions{Bytes: df.Bytes})
 	if err != nil {
 		return nil, nil, err
 	}

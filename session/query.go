@@ -9,6 +9,7 @@ import (
 
 	"github.com/flightlake/flightlake/engine"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/planner/sqltext"
 	"github.com/flightlake/flightlake/workload"
@@ -245,7 +246,7 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 func (s *Service) checkFiles(ctx context.Context, read *planner.Read) error {
 	for i := range read.Tasks {
 		f := read.Tasks[i].File
-		object, err := s.Bucket.Open(ctx, f.Path)
+		object, err := s.Bucket.Open(ctx, f.Path, objstore.OpenOptions{}) // without the length, which is asked for
 		if errors.Is(err, lake.ErrNotFound) {
 			return lake.Errorf(lake.KindCorrupt, "data file %s of table %q is missing", f.Path, read.Table.Name)
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -45,11 +46,14 @@ const (
 	plansBytesMax = 16 << 20
 )
 
-// Components are the parts that a Service puts together. All but Policy are
-// required.
+// Components are the parts that a Service puts together. All but Outside and
+// Policy are required.
 type Components struct {
-	Catalog  catalog.Catalog
-	Bucket   objstore.Bucket
+	Catalog catalog.Catalog
+	Bucket  objstore.Bucket
+	// Outside opens the files outside of Bucket that the catalog names; nil means
+	// that there are none to be read.
+	Outside  scanner.Outside
 	Frontend *engine.Frontend
 	Executor *engine.Executor
 	Clock    clock.Clock
@@ -179,7 +183,7 @@ func New(c Components, o Options) (*Service, error) {
 		temporaryFiles:    newTemporaryFiles(),
 		temporaryBytesMax: o.TemporaryBytesMax,
 	}
-	s.scanner = scanner.New(readBucket{Bucket: s.objects, temporary: s.temporaryFiles}, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers)
+	s.scanner = scanner.New(readBucket{Bucket: s.objects, temporary: s.temporaryFiles}, nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(s.footers).WithOutside(c.Outside)
 	s.writer = writer.New(c.Bucket, s.stage)
 	s.newTemporaryIDs.Store(temporaryIDs)
 	if s.visible, err = newVisibleStates(); err != nil {
@@ -273,14 +277,12 @@ func (s *Service) Recover(ctx context.Context) error {
 // that cannot be deleted stays staged, for the next Recover.
 func (s *Service) discard(ctx context.Context, paths []string) error {
 	var errs []error
-	gone := make([]string, 0, len(paths))
-	for _, path := range paths {
-		if err := s.Bucket.Delete(ctx, path); err != nil {
-			errs = append(errs, fmt.Errorf("delete %s: %w", path, err))
-			continue
-		}
-		gone = append(gone, path)
+	left := map[string]bool{}
+	for _, f := range objstore.DeleteAll(ctx, s.Bucket, paths) {
+		errs = append(errs, fmt.Errorf("delete %s: %w", f.Key, f.Err))
+		left[f.Key] = true
 	}
+	gone := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return left[path] })
 	if len(gone) > 0 {
 		errs = append(errs, s.Catalog.Unstage(ctx, gone))
 	}
