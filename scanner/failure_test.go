@@ -59,7 +59,10 @@ func TestBadFilesAreNamed(t *testing.T) {
 		{"rows differ", "the catalog says 101", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Rows++ }},
 		{"row group that is not there", "row groups", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.RowGroups = []lake.RowGroup{{Index: 7}} }},
 		{"encrypted", "encrypted", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Encrypted = true }},
-		{"mapped", "mapping", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.MappingID = 3 }},
+		{"mapping that is not there", "mapping 3", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Mapping = &lake.NameMapping{ID: 3} }},
+		{"column in the path", `column "s"`, lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) {
+			f.Mapping = &lake.NameMapping{Fields: map[lake.FieldID]lake.MappedField{1: {Name: "a"}, 2: {Name: "s", InPath: true}}}
+		}},
 		{"outside", `"f.parquet" lies outside`, lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Absolute = true }},
 		{"not Parquet", "does not end", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, _ []byte) {
 			store.put(t, "text", []byte("a,b,c\n1,2,3\n"))

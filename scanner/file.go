@@ -99,8 +99,8 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 	if df.Encrypted {
 		return lake.Errorf(lake.KindUnsupported, "the file is encrypted")
 	}
-	if df.MappingID != 0 {
-		return lake.Errorf(lake.KindUnsupported, "a file whose columns are named by mapping %d cannot be read", df.MappingID)
+	if df.Mapping != nil && df.Mapping.Fields == nil {
+		return lake.Errorf(lake.KindCorrupt, "the catalog lacks mapping %d, which names the file's columns", df.Mapping.ID)
 	}
 	var err error
 	if f.reader, f.meta, err = f.scanner.openParquet(ctx, df); err != nil {
@@ -115,7 +115,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		f.starts = append(f.starts, next)
 		next += g.NumRows
 	}
-	if f.layout, err = newLayout(f.meta, sh, f.scanner.byName, df.PartialMax > f.scan.Snapshot); err != nil {
+	if f.layout, err = newLayout(f.meta, sh, matching{byName: f.scanner.byName, mapping: df.Mapping}, df.PartialMax > f.scan.Snapshot); err != nil {
 		return err
 	}
 	f.deleted, err = f.loadDeletes(ctx)

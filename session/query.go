@@ -225,7 +225,7 @@ func (s *Service) parquetRef(p *selectPlan, i int) (string, bool) {
 	var rows, all int64
 	for j := range read.Tasks {
 		f := read.Tasks[j].File
-		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.MappingID != 0 || len(f.Deletes) > 0 {
+		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.Mapping != nil || len(f.Deletes) > 0 {
 			return "", false
 		}
 		files[j] = local(f.Path)

@@ -94,8 +94,12 @@ func (p *plan) addFile(t *lake.Table, leaves map[lake.FieldID]lake.Column, stats
 	if err != nil {
 		return err
 	}
+	var mapping any
+	if f.Mapping != nil {
+		mapping = f.Mapping.ID
+	}
 	p.batch.insert("ducklake_data_file", id, int64(t.ID), int64(p.id), nil, nil, path, relative, fileFormat,
-		f.Rows, f.Bytes, unlessZero(f.FooterBytes), stats.nextRowID, partition, nil, unlessZero(f.MappingID), nil)
+		f.Rows, f.Bytes, unlessZero(f.FooterBytes), stats.nextRowID, partition, nil, mapping, nil)
 	if err := p.addFileStats(t, leaves, id, f); err != nil {
 		return err
 	}
