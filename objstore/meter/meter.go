@@ -1,5 +1,6 @@
 // Package meter decorates an object store with counters of its requests and
-// bytes. Tests use them to prove what was not read; the server exports them.
+// bytes. Tests use them to prove what was not read; the server exports them
+// as metrics.
 //
 // What reaches a file by Capabilities.LocalPathFunc is not counted.
 package meter
