@@ -92,7 +92,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 
 // Open implements objstore.Bucket. It is no request if the end is cached; the
 // object is then opened by the first read of something else.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b *Bucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 		r.tail.Store(t)
 		return r, nil
 	}
-	inner, err := b.inner.Open(ctx, key)
+	inner, err := b.inner.Open(ctx, key, o)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +111,11 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 }
 
 // Delete implements objstore.Bucket.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	err := b.inner.Delete(ctx, key)
-	b.Forget(key) // whatever err is: the object may be gone
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	err := b.inner.Delete(ctx, keys...)
+	for _, key := range keys {
+		b.Forget(key) // whatever err is: the object may be gone
+	}
 	return err
 }
 

@@ -48,6 +48,31 @@ func setupBucket(options cache.BucketOptions) bucketBundle {
 	return bucketBundle{Bucket: cache.NewBucket(m, options), meter: m}
 }
 
+// knowing records what is known of the objects that are opened.
+type knowing struct {
+	objstore.Bucket
+	given []objstore.OpenOptions
+}
+
+func (b *knowing) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
+	b.given = append(b.given, o)
+	return b.Bucket.Open(ctx, key, o)
+}
+
+func TestStoreIsToldTheLengthThatIsKnown(t *testing.T) {
+	t.Parallel()
+	inner := &knowing{Bucket: mem.New(mem.Options{})}
+	b := cache.NewBucket(inner, cache.BucketOptions{TailBytes: 3})
+	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("a long content")))
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{Bytes: 14})
+	require.NoError(t, err)
+	_, err = r.ReadAt(t.Context(), make([]byte, 1), 12)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.Equal(t, "long", readRange(t, b, "k", 2, 4), "the cache knows the length, and the beginning is not cached")
+	require.Equal(t, []objstore.OpenOptions{{Bytes: 14}, {Bytes: 14}}, inner.given)
+}
+
 // testingT is *testing.T or *rapid.T.
 type testingT interface {
 	require.TestingT
@@ -55,7 +80,7 @@ type testingT interface {
 }
 
 func readRange(t testingT, b objstore.Bucket, key string, offset, length int64) string {
-	r, err := b.Open(t.Context(), key)
+	r, err := b.Open(t.Context(), key, objstore.OpenOptions{})
 	require.NoError(t, err)
 	p := make([]byte, length)
 	n, err := r.ReadAt(t.Context(), p, offset)
@@ -118,7 +143,7 @@ func TestDeletedObjectDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	b := setupBucket(cache.BucketOptions{TailBytes: 4})
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("0123456789")))
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	require.NoError(t, b.Delete(t.Context(), "k"))
 	p := make([]byte, 2)
@@ -126,7 +151,7 @@ func TestDeletedObjectDoesNotComeBack(t *testing.T) {
 	require.NoError(t, err, "what is open can be read")
 	require.Equal(t, "89", string(p))
 	require.NoError(t, r.Close())
-	_, err = b.Open(t.Context(), "k")
+	_, err = b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("another")))
 	require.Equal(t, "other", readRange(t, b, "k", 2, 5))
@@ -151,7 +176,7 @@ func TestDeleteWhoseReplyIsLostForgetsTheEnd(t *testing.T) {
 	require.Equal(t, "9", readRange(t, b, "k", 9, 1))
 	f.Inject(fault.Fault{Op: fault.OpDelete, After: true})
 	require.ErrorIs(t, b.Delete(t.Context(), "k"), lake.ErrUnavailable)
-	_, err := b.Open(t.Context(), "k")
+	_, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 }
 
@@ -169,7 +194,7 @@ func TestDeleteDuringALoadOfTheEnd(t *testing.T) {
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("0123456789")))
 	require.Equal(t, "9", readRange(t, b, "k", 9, 1))
 	require.Zero(t, b.Stats().Entries)
-	_, err := b.Open(t.Context(), "k")
+	_, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 }
 
@@ -179,7 +204,7 @@ func TestFailedReadOfTheEndIsTriedAgain(t *testing.T) {
 	b := cache.NewBucket(f, cache.BucketOptions{})
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("0123456789")))
 	f.Inject(fault.Fault{Op: fault.OpReadAt, Bytes: 3})
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	p := make([]byte, 1)
 	_, err = r.ReadAt(t.Context(), p, 9)
@@ -197,7 +222,7 @@ func TestObjectThatLostBytesIsCorrupt(t *testing.T) {
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", []byte("0123456789")))
 	require.Equal(t, "9", readRange(t, b, "k", 9, 1))
 	require.NoError(t, inner.Delete(t.Context(), "k"))
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	_, err = r.ReadAt(t.Context(), make([]byte, 2), 0)
 	require.ErrorIs(t, err, lake.ErrNotFound)
@@ -236,7 +261,7 @@ func TestCachedRangesEqualTheObjects(t *testing.T) {
 				key := rapid.SampledFrom(keys).Draw(t, "key")
 				content, ok := contents[key]
 				if !ok {
-					_, err := b.Open(t.Context(), key)
+					_, err := b.Open(t.Context(), key, objstore.OpenOptions{})
 					require.ErrorIs(t, err, lake.ErrNotFound)
 					return
 				}
@@ -278,7 +303,7 @@ func BenchmarkFooter(b *testing.B) {
 			p := make([]byte, 8)
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := bucket.Open(b.Context(), "k")
+				r, err := bucket.Open(b.Context(), "k", objstore.OpenOptions{})
 				require.NoError(b, err)
 				_, err = r.ReadAt(b.Context(), p, 1<<20-8)
 				require.NoError(b, err)

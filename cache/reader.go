@@ -158,7 +158,7 @@ func (r *reader) open(ctx context.Context) (objstore.Reader, error) {
 	case r.inner != nil:
 		return r.inner, nil
 	}
-	inner, err := r.bucket.inner.Open(ctx, r.key)
+	inner, err := r.bucket.inner.Open(ctx, r.key, objstore.OpenOptions{Bytes: r.size})
 	if err != nil {
 		return nil, err
 	}

@@ -202,6 +202,52 @@ def test_defaults_comments_and_not_null_go_both_ways(server):
     assert first == second and first[0] == "it's"
 
 
+def test_flightlake_reads_files_that_the_extension_added_from_outside(server, tmp_path):
+    """The files' field ids and the order of their columns would mislead, and one column is missing."""
+    outside = tmp_path / "out side%20"
+    outside.mkdir()
+    server.run("CREATE TABLE t (i BIGINT, s VARCHAR, n STRUCT(a INTEGER, b VARCHAR), l STRUCT(x INTEGER)[])")
+    select = """SELECT 's' || lpad((i + {0})::VARCHAR, 6, '0') AS s, [{{'x': i::INTEGER}}, NULL] AS l, i + {0} AS i,
+                {{'b': 'b' || i, 'a': i::INTEGER}} AS N FROM range(1000) r(i)"""
+    with extension(server) as duck:
+        for k, prefix in enumerate(["", "file://"]):
+            path = outside / f"{k}.parquet"
+            duck.execute(f"COPY ({select.format(k * 1000)}) TO '{path}' (FIELD_IDS 'auto')")
+            duck.execute(f"CALL ducklake_add_data_files('l', 't', '{prefix}{path}')")
+        duck.execute(f"COPY (SELECT 5000 + i AS i FROM range(10) r(i)) TO '{outside}/narrow.parquet'")
+        duck.execute(f"CALL ducklake_add_data_files('l', 't', '{outside}/narrow.parquet', allow_missing => true)")
+        duck.execute("DELETE FROM t WHERE i % 100 = 7")
+        duck.execute("ALTER TABLE t RENAME COLUMN s TO name")
+        want = duck.execute("SELECT i, name, n, l FROM t").to_arrow_table()
+    oracle = harness.memory_duckdb()
+    oracle.register("t", want)
+    assert len(want) == 1989
+    harness.assert_same_rows(server.rows("SELECT i, name, n, l FROM t"), oracle.execute("FROM t").fetchall())
+    for where in ["i = 1500", "i = 107", "name = 's000042'", "name IS NULL", "n.a = 5 AND i >= 1000"]:
+        count = f"SELECT count(*) FROM t WHERE {where}"
+        assert server.rows(count) == oracle.execute(count).fetchall(), where
+    server.ingest("t", pa.table({"i": [9999]}), "append")
+    assert server.rows("SELECT count(*), max(i) FROM t") == [(1990, 9999)]
+    (outside / "0.parquet").rename(outside / "moved.parquet")
+    with pytest.raises(Exception, match="0.parquet.*missing"):
+        server.rows("SELECT sum(i), min(n.b) FROM t")
+
+
+def test_a_client_names_no_file(server, tmp_path):
+    """What the catalog may name from outside, a client may not."""
+    path = tmp_path / "mine.parquet"
+    harness.memory_duckdb().execute(f"COPY (SELECT 42 AS i) TO '{path}'")
+    for name in [f"'{path}'", f"read_parquet('{path}')", f"'file://{path}'", f'"{path}"']:
+        with pytest.raises(Exception) as caught:
+            server.rows(f"SELECT * FROM {name}")
+        assert "42" not in str(caught.value)
+    metadata = "__ducklake_metadata_lake"
+    with pytest.raises(Exception):
+        server.run(f"INSERT INTO {metadata}.ducklake_data_file SELECT * FROM {metadata}.ducklake_data_file")
+    with server.connect() as connection, connection.cursor() as cursor, pytest.raises(Exception):
+        cursor.adbc_ingest("ducklake_data_file", pa.table({"path": [str(path)]}), "append", db_schema_name=metadata)
+
+
 def test_the_catalog_is_complete_enough_for_the_extensions_maintenance(server):
     for k in range(5):
         server.ingest("t", numbers(k * 1000), "create_append")

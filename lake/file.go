@@ -27,6 +27,23 @@ type RowGroup struct {
 	Columns []ColumnStats
 }
 
+// NameMapping tells by which names a file has the columns of its table: a
+// ducklake_column_mapping. Files share it; it must not be modified.
+type NameMapping struct {
+	ID int64
+	// Fields are the columns and nested fields that the file has; nil if the
+	// catalog does not hold the mapping.
+	Fields map[FieldID]MappedField
+}
+
+// MappedField is where a file has a column.
+type MappedField struct {
+	Name string // among the columns of the file, or the fields of a struct
+	// InPath is set for a column whose one value is in the path of the file, as
+	// name=value, and not in the file.
+	InPath bool
+}
+
 // DataFile is one immutable Parquet object of a table.
 //
 // INVARIANT: Begin < End whenever End is not zero.
@@ -48,8 +65,9 @@ type DataFile struct {
 	// per field of that spec; a nil entry is NULL.
 	PartitionID     PartitionID
 	PartitionValues []*Value
-	// MappingID names a ducklake_column_mapping for files without field ids; 0 means none.
-	MappingID int64
+	// Mapping names the columns of a file that another program wrote and whose own
+	// field ids do not count; nil if they do.
+	Mapping *NameMapping
 	// PartialMax is set (not 0) for files of merged snapshots: rows carry the
 	// column _ducklake_internal_snapshot_id.
 	PartialMax SnapshotID

@@ -30,11 +30,14 @@ import (
 	"github.com/flightlake/flightlake/writer"
 )
 
-// Components are the parts that a Lakehouse puts together. All but Policy are
-// required.
+// Components are the parts that a Lakehouse puts together. All but Outside and
+// Policy are required.
 type Components struct {
-	Catalog  catalog.Catalog
-	Bucket   objstore.Bucket
+	Catalog catalog.Catalog
+	Bucket  objstore.Bucket
+	// Outside opens the files outside of Bucket that the catalog names; nil means
+	// that there are none to be read.
+	Outside  scanner.Outside
 	Frontend *engine.Frontend
 	Executor *engine.Executor
 	Clock    clock.Clock
@@ -123,7 +126,7 @@ func New(c Components, o Options) *Lakehouse {
 	views := view.New(view.Components{
 		Catalog: c.Catalog, States: kept.states, Tables: kept.tables, Transactions: transactions, Clock: c.Clock, Policy: c.Policy,
 	}, view.Options{RestrictedBytesMax: o.CacheBytes / 100 * cacheShareRestricted})
-	scan := scanner.New(open.Files().Bucket(kept.objects), nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(kept.footers)
+	scan := scanner.New(open.Files().Bucket(kept.objects), nil, scanner.Options{ReadAheadBytes: o.ReadAheadBytes}).WithFooters(kept.footers).WithOutside(c.Outside)
 	queries := query.New(query.Components{
 		Views: views, Catalog: c.Catalog, Bucket: c.Bucket, Frontend: c.Frontend, Executor: c.Executor, Scanner: scan,
 		Allocator: memory.DefaultAllocator,

@@ -12,7 +12,7 @@ import (
 //
 // Errors: KindNotFound; KindExhausted for a longer object.
 func ReadAll(ctx context.Context, b Bucket, key string, bytesMax int64) (data []byte, err error) {
-	r, err := b.Open(ctx, key)
+	r, err := b.Open(ctx, key, OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func WriteAll(ctx context.Context, b Bucket, key string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(data); err != nil {
-		return errors.Join(err, w.Abort())
+	if _, err := w.Write(ctx, data); err != nil {
+		return errors.Join(err, w.Abort(ctx))
 	}
 	return w.Commit(ctx)
 }

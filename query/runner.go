@@ -188,7 +188,7 @@ func (s *Runner) parquetRef(p *Plan, i int) (string, bool) {
 	var rows, all int64
 	for j := range read.Tasks {
 		f := read.Tasks[j].File
-		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.MappingID != 0 || len(f.Deletes) > 0 {
+		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.Mapping != nil || len(f.Deletes) > 0 {
 			return "", false
 		}
 		files[j] = local(f.Path)
@@ -209,7 +209,7 @@ func (s *Runner) parquetRef(p *Plan, i int) (string, bool) {
 func (s *Runner) checkFiles(ctx context.Context, read *planner.Read) error {
 	for i := range read.Tasks {
 		f := read.Tasks[i].File
-		object, err := s.bucket.Open(ctx, f.Path)
+		object, err := s.bucket.Open(ctx, f.Path, objstore.OpenOptions{}) // without the length, which is asked for
 		if errors.Is(err, lake.ErrNotFound) {
 			return lake.Errorf(lake.KindCorrupt, "data file %s of table %q is missing", f.Path, read.Table.Name)
 		}

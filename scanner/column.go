@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/scanner/internal/flat"
 )
 
@@ -170,10 +171,10 @@ func (c *flatColumn) skip(n int64) error { return c.reader.Skip(int(n)) }
 func (c *flatColumn) release() { c.reader.Release() }
 
 // chunkRange returns where the pages of a column chunk are.
-func chunkRange(chunk *metadata.ColumnChunkMetaData) byteRange {
+func chunkRange(chunk *metadata.ColumnChunkMetaData) objstore.Range {
 	from := chunk.DataPageOffset()
 	if dict := chunk.DictionaryPageOffset(); chunk.HasDictionaryPage() && dict > 0 {
 		from = min(from, dict)
 	}
-	return byteRange{from: from, to: from + chunk.TotalCompressedSize()}
+	return objstore.Range{From: from, To: from + chunk.TotalCompressedSize()}
 }

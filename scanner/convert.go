@@ -17,12 +17,12 @@ type converter func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error)
 // leaf columns of the file that it reads.
 //
 // Errors: KindUnsupported for a type that cannot become c's.
-func newConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (converter, []int, error) {
+func newConverter(c *lake.Column, f *pqarrow.SchemaField, by matching) (converter, []int, error) {
 	switch c.Type.ID {
 	case lake.TypeStruct:
-		return structConverter(c, f, byID)
+		return structConverter(c, f, by)
 	case lake.TypeList, lake.TypeMap:
-		return listConverter(c, f, byID)
+		return listConverter(c, f, by)
 	default:
 	}
 	if !f.IsLeaf() {
@@ -50,7 +50,7 @@ func keep(_ memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 
 // structConverter matches the fields of a struct as those of a table. If the
 // file has none of them, one of its leaves still tells which structs are NULL.
-func structConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (converter, []int, error) {
+func structConverter(c *lake.Column, f *pqarrow.SchemaField, by matching) (converter, []int, error) {
 	if f.IsLeaf() || f.Field.Type.ID() != arrow.STRUCT {
 		return nil, nil, unreadable(c, f)
 	}
@@ -58,7 +58,7 @@ func structConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (convert
 	read := make(map[int]int) // file's field -> ordinal among those that are read
 	var leaves []int
 	for i := range c.Children {
-		s, err := newSource(c.Children[i], f.Children, byID)
+		s, err := newSource(c.Children[i], f.Children, by)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,15 +117,15 @@ func firstLeaf(f *pqarrow.SchemaField) []int {
 
 // listConverter converts the elements of a list, or the keys and values of a
 // map; there is one of each, whatever their ids.
-func listConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (converter, []int, error) {
+func listConverter(c *lake.Column, f *pqarrow.SchemaField, by matching) (converter, []int, error) {
 	var convertChild converter
 	var leaves []int
 	var err error
 	switch dt := f.Field.Type; {
 	case c.Type.ID == lake.TypeList && dt.ID() == arrow.LIST && len(f.Children) == 1:
-		convertChild, leaves, err = newConverter(&c.Children[0], &f.Children[0], byID)
+		convertChild, leaves, err = newConverter(&c.Children[0], &f.Children[0], by)
 	case c.Type.ID == lake.TypeMap && dt.ID() == arrow.MAP && len(f.Children) == 1 && len(f.Children[0].Children) == 2:
-		convertChild, leaves, err = entriesConverter(c, &f.Children[0], byID)
+		convertChild, leaves, err = entriesConverter(c, &f.Children[0], by)
 	default:
 		return nil, nil, unreadable(c, f)
 	}
@@ -149,11 +149,11 @@ func listConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (converter
 }
 
 // entriesConverter converts the entries of a map: a struct of key and value.
-func entriesConverter(c *lake.Column, f *pqarrow.SchemaField, byID bool) (converter, []int, error) {
+func entriesConverter(c *lake.Column, f *pqarrow.SchemaField, by matching) (converter, []int, error) {
 	var converters [2]converter
 	var leaves []int
 	for i := range converters {
-		convert, l, err := newConverter(&c.Children[i], &f.Children[i], byID)
+		convert, l, err := newConverter(&c.Children[i], &f.Children[i], by)
 		if err != nil {
 			return nil, nil, err
 		}

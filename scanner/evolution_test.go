@@ -9,6 +9,7 @@ import (
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
 	"github.com/flightlake/flightlake/scanner"
 )
 
@@ -235,8 +236,38 @@ func requireScan(t *testing.T, store bucket, alloc memory.Allocator, scan *expr.
 	requireRows(t, want, got)
 }
 
+// TestMappedColumnsAreFoundByTheirNameInTheFile reads a file whose field ids and
+// names would mislead.
+func TestMappedColumnsAreFoundByTheirNameInTheFile(t *testing.T) {
+	t.Parallel()
+	alloc := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer alloc.AssertSize(t, 0)
+	stored := []lake.Column{
+		column(2, "a", lake.TypeInt32), column(1, "B", lake.TypeInt32), column(3, "c", lake.TypeInt32),
+		column(9, "s", lake.TypeStruct, column(6, "y", lake.TypeInt32), column(5, "z", lake.TypeInt32)),
+		column(10, "l", lake.TypeList, column(11, "element", lake.TypeStruct, column(12, "y", lake.TypeInt32))),
+	}
+	batch := fromJSON(t, alloc, stored, `[{"a":1,"B":2,"c":3,"s":{"y":4,"z":5},"l":[{"y":6}]}]`)
+	defer batch.Release()
+	labeled := relabeled(batch, withIDs(batch.Schema(), stored))
+	defer labeled.Release()
+	store := newBucket()
+	store.put(t, "f.parquet", encode(t, labeled))
+
+	columns := []lake.Column{
+		column(1, "renamed", lake.TypeInt64), column(2, "b", lake.TypeInt32), column(3, "c", lake.TypeInt32),
+		column(4, "t", lake.TypeStruct, column(5, "y", lake.TypeInt32), column(6, "new", lake.TypeInt32)),
+		column(7, "l", lake.TypeList, column(8, "element", lake.TypeStruct, column(13, "x", lake.TypeInt32))),
+	}
+	file := &lake.DataFile{Path: "f.parquet", Rows: 1, Mapping: &lake.NameMapping{Fields: map[lake.FieldID]lake.MappedField{
+		1: {Name: "a"}, 2: {Name: "b"}, 4: {Name: "s"}, 5: {Name: "y"}, 7: {Name: "l"}, 8: {Name: "list"}, 13: {Name: "y"},
+	}}}
+	requireScan(t, store, alloc, scanOf(columns, file), columns,
+		`[{"renamed":1,"b":2,"c":null,"t":{"y":4,"new":null},"l":[{"x":6}]}]`)
+}
+
 // scanError reads a scan to its end and returns its error.
-func scanError(t tester, store bucket, alloc memory.Allocator, scan *expr.Scan) error {
+func scanError(t tester, store objstore.Bucket, alloc memory.Allocator, scan *expr.Scan) error {
 	t.Helper()
 	r, err := scanner.New(store, alloc, scanner.Options{}).Scan(context.Background(), scan)
 	if err != nil {

@@ -2,8 +2,10 @@ package scanner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,6 +21,7 @@ import (
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
+	"github.com/flightlake/flightlake/objstore/fault"
 	"github.com/flightlake/flightlake/scanner"
 )
 
@@ -56,8 +59,11 @@ func TestBadFilesAreNamed(t *testing.T) {
 		{"rows differ", "the catalog says 101", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Rows++ }},
 		{"row group that is not there", "row groups", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.RowGroups = []lake.RowGroup{{Index: 7}} }},
 		{"encrypted", "encrypted", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Encrypted = true }},
-		{"mapped", "mapping", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.MappingID = 3 }},
-		{"outside", "outside", lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Absolute = true }},
+		{"mapping that is not there", "mapping 3", lake.ErrCorrupt, func(_ bucket, f *lake.DataFile, _ []byte) { f.Mapping = &lake.NameMapping{ID: 3} }},
+		{"column in the path", `column "s"`, lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) {
+			f.Mapping = &lake.NameMapping{Fields: map[lake.FieldID]lake.MappedField{1: {Name: "a"}, 2: {Name: "s", InPath: true}}}
+		}},
+		{"outside", `"f.parquet" lies outside`, lake.ErrUnsupported, func(_ bucket, f *lake.DataFile, _ []byte) { f.Absolute = true }},
 		{"not Parquet", "does not end", lake.ErrCorrupt, func(store bucket, f *lake.DataFile, _ []byte) {
 			store.put(t, "text", []byte("a,b,c\n1,2,3\n"))
 			f.Path, f.Bytes = "text", 12
@@ -88,6 +94,93 @@ func TestBadFilesAreNamed(t *testing.T) {
 			require.ErrorContains(t, err, `data file `+file.Path+` of table "t"`)
 		})
 	}
+}
+
+// TestMissingFileIsFoundByItsFirstRead reads from a store that opens objects
+// whose length it is given without looking for them.
+func TestMissingFileIsFoundByItsFirstRead(t *testing.T) {
+	t.Parallel()
+	store, columns, file, _ := sample(t, 100)
+	missing := fault.New(store, fault.Options{})
+	missing.Inject(fault.Fault{Op: fault.OpReadAt, Err: lake.Errorf(lake.KindNotFound, "no such object")})
+	err := scanError(t, missing, memory.NewGoAllocator(), scanOf(columns, file))
+	require.ErrorIs(t, err, lake.ErrCorrupt)
+	require.EqualError(t, err, `read data file f.parquet of table "t": the object is missing`)
+}
+
+// opened is a store, or what lies outside of it, that records what was opened.
+type opened struct {
+	objstore.Bucket
+	keys []string
+	know []int64
+}
+
+func (b *opened) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
+	b.keys, b.know = append(b.keys, key), append(b.know, o.Bytes)
+	return b.Bucket.Open(ctx, strings.TrimPrefix(key, "/"), o)
+}
+
+func TestOnlyWhatTheCatalogSaysIsOutsideIsReadThere(t *testing.T) {
+	t.Parallel()
+	for _, absolute := range []bool{false, true} {
+		store, columns, file, data := sample(t, 100)
+		deletes := encode(t, fromJSON(t, memory.DefaultAllocator, []lake.Column{column(1, "pos", lake.TypeInt64)}, `[{"pos":3},{"pos":5}]`))
+		store.put(t, "d.parquet", deletes)
+		inside, outside := &opened{Bucket: store}, &opened{Bucket: store}
+		file.Deletes = []lake.Delete{{Path: "d.parquet", Bytes: int64(len(deletes))}}
+		reads, other := inside, outside
+		if absolute {
+			reads, other = outside, inside
+			file.Path, file.Absolute = "/f.parquet", true
+			file.Deletes[0].Path, file.Deletes[0].Absolute = "/d.parquet", true
+		}
+		s := scanner.New(inside, nil, scanner.Options{}).WithOutside(outside)
+		got := collect(t, s, memory.DefaultAllocator, scanOf(columns, file))
+		require.EqualValues(t, 98, got.NumRows())
+		got.Release()
+		require.Equal(t, []string{file.Path, file.Deletes[0].Path}, reads.keys)
+		require.Equal(t, []int64{int64(len(data)), int64(len(deletes))}, reads.know, "the lengths that the catalog knows")
+		require.Empty(t, other.keys)
+	}
+}
+
+// TestDistantRangesAreAskedForAtOnce holds each read of a column chunk back until
+// there are two.
+func TestDistantRangesAreAskedForAtOnce(t *testing.T) {
+	t.Parallel()
+	columns := []lake.Column{column(1, "a", lake.TypeInt64), column(2, "between", lake.TypeVarchar), column(3, "z", lake.TypeInt64)}
+	between := make([]byte, objstore.GapBytesMax+1)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(between) // never fails
+	batch := fromJSON(t, memory.DefaultAllocator, columns, fmt.Sprintf(`[{"a":1,"between":"%x","z":2}]`, between))
+	defer batch.Release()
+	store := newBucket()
+	store.put(t, "f.parquet", encode(t, batch))
+	scan := scanOf(columns, &lake.DataFile{Path: "f.parquet", Rows: 1})
+	scan.Projection = []lake.FieldID{1, 3}
+
+	var reads atomic.Int64
+	both := make(chan struct{})
+	held := fault.New(store, fault.Options{BeforeFunc: func(c fault.Call) error {
+		if c.Op != fault.OpReadAt {
+			return nil
+		}
+		switch reads.Add(1) {
+		case 1: // of the footer
+			return nil
+		case 3:
+			close(both)
+		}
+		select {
+		case <-both:
+			return nil
+		case <-time.After(10 * time.Second):
+			return errors.New("a range was read alone")
+		}
+	}})
+	got := collect(t, scanner.New(held, nil, scanner.Options{Workers: 1}), memory.DefaultAllocator, scan)
+	defer got.Release()
+	require.EqualValues(t, 1, got.NumRows())
+	require.EqualValues(t, 3, reads.Load())
 }
 
 // TestFlippedBytesNeverPanic checks that a file of which some bytes are wrong
@@ -130,8 +223,8 @@ type slowReader struct {
 	bucket *slowBucket
 }
 
-func (b *slowBucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
-	r, err := b.Bucket.Open(ctx, key)
+func (b *slowBucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
+	r, err := b.Bucket.Open(ctx, key, o)
 	return slowReader{r, b}, err
 }
 

@@ -99,8 +99,8 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 	if df.Encrypted {
 		return lake.Errorf(lake.KindUnsupported, "the file is encrypted")
 	}
-	if df.MappingID != 0 {
-		return lake.Errorf(lake.KindUnsupported, "a file whose columns are named by mapping %d cannot be read", df.MappingID)
+	if df.Mapping != nil && df.Mapping.Fields == nil {
+		return lake.Errorf(lake.KindCorrupt, "the catalog lacks mapping %d, which names the file's columns", df.Mapping.ID)
 	}
 	var err error
 	if f.reader, f.meta, err = f.scanner.openParquet(ctx, df); err != nil {
@@ -115,7 +115,7 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		f.starts = append(f.starts, next)
 		next += g.NumRows
 	}
-	if f.layout, err = newLayout(f.meta, sh, f.scanner.byName, df.PartialMax > f.scan.Snapshot); err != nil {
+	if f.layout, err = newLayout(f.meta, sh, matching{byName: f.scanner.byName, mapping: df.Mapping}, df.PartialMax > f.scan.Snapshot); err != nil {
 		return err
 	}
 	f.deleted, err = f.loadDeletes(ctx)
@@ -133,13 +133,11 @@ func (f *file) close() {
 // openParquet opens an object and reads its footer, in one range read if its
 // length is known, or in none if the footer is kept.
 func (s *Scanner) openParquet(ctx context.Context, df *lake.DataFile) (objstore.Reader, *metadata.FileMetaData, error) {
+	open := s.bucket.Open
 	if df.Absolute {
-		return nil, nil, lake.Errorf(lake.KindUnsupported, "a file outside the lake's store cannot be read")
+		open = s.outside.Open
 	}
-	r, err := s.bucket.Open(ctx, df.Path)
-	if errors.Is(err, lake.ErrNotFound) {
-		return nil, nil, lake.Errorf(lake.KindCorrupt, "the object is missing")
-	}
+	r, err := open(ctx, df.Path, objstore.OpenOptions{Bytes: df.Bytes})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,11 +37,7 @@ func newBucket() bucket { return bucket{mem.New(mem.Options{})} }
 
 func (b bucket) put(t tester, key string, data []byte) {
 	t.Helper()
-	w, err := b.Create(context.Background(), key)
-	require.NoError(t, err)
-	_, err = w.Write(data)
-	require.NoError(t, err)
-	require.NoError(t, w.Commit(context.Background()))
+	require.NoError(t, objstore.WriteAll(context.Background(), b, key, data))
 }
 
 // encode writes batches as Parquet, one row group each, with field ids if the

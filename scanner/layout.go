@@ -41,16 +41,23 @@ type source struct {
 	flatConvert converter
 }
 
-func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (out *layout, err error) {
+// matching says how the columns of a table are found among the fields of a file.
+// The zero value goes by field ids if the file has any, and else by name.
+type matching struct {
+	byName  bool              // whatever ids there are
+	mapping *lake.NameMapping // if not nil, whatever ids there are
+}
+
+func newLayout(meta *metadata.FileMetaData, sh *shape, by matching, partial bool) (out *layout, err error) {
 	defer recoverCorrupt(&err)
 	manifest, err := pqarrow.NewSchemaManifest(meta.Schema, nil, nil)
 	if err != nil {
 		return nil, lake.Errorf(lake.KindCorrupt, "read schema: %w", err)
 	}
 	out = &layout{}
-	byID := !byName && hasFieldIDs(manifest.Fields)
+	by.byName = by.byName || !hasFieldIDs(manifest.Fields)
 	for _, c := range sh.columns {
-		s, err := newSource(c, manifest.Fields, byID)
+		s, err := newSource(c, manifest.Fields, by)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +68,7 @@ func newLayout(meta *metadata.FileMetaData, sh *shape, byName, partial bool) (ou
 	}
 	if partial {
 		c := lake.Column{Name: snapshotColumn, Type: lake.Type{ID: lake.TypeInt64}, Nullable: true}
-		s, err := newSource(c, manifest.Fields, false)
+		s, err := newSource(c, manifest.Fields, matching{byName: true})
 		if err != nil {
 			return nil, err
 		}
@@ -105,35 +112,56 @@ func (s *source) decodeUnscaled(physical parquet.Type, dt arrow.DataType) {
 	}
 }
 
-func newSource(c lake.Column, fields []pqarrow.SchemaField, byID bool) (source, error) {
-	s := source{column: c, field: match(&c, fields, byID)}
+func newSource(c lake.Column, fields []pqarrow.SchemaField, by matching) (source, error) {
+	field, err := by.find(&c, fields)
+	if err != nil {
+		return source{}, err
+	}
+	s := source{column: c, field: field}
 	if s.field < 0 {
 		_, err := defaultArray(nil, &c, 0)
 		return s, err
 	}
-	convert, leaves, err := newConverter(&c, &fields[s.field], byID)
-	s.convert, s.leaves = convert, leaves
+	s.convert, s.leaves, err = newConverter(&c, &fields[s.field], by)
 	return s, err
 }
 
-// match returns the ordinal of the field that holds c, -1 if there is none. A
-// file that has field ids is never matched by name: a column may have been
-// dropped and another of its name added.
-func match(c *lake.Column, fields []pqarrow.SchemaField, byID bool) int {
-	if byID {
-		for i := range fields {
-			if id, ok := fieldID(&fields[i]); ok && id == c.ID {
-				return i
-			}
+// find returns the ordinal of the field that holds c, -1 if there is none. A
+// file that has field ids, or a mapping, is never matched by the column's own
+// name: a column may have been dropped and another of its name added.
+//
+// Errors: KindUnsupported for a column that is in the path of the file.
+func (by matching) find(c *lake.Column, fields []pqarrow.SchemaField) (int, error) {
+	switch {
+	case by.mapping != nil:
+		mapped, ok := by.mapping.Fields[c.ID]
+		if mapped.InPath {
+			return -1, lake.Errorf(lake.KindUnsupported, "column %q, which is in the path of the file and not in the file, cannot be read", c.Name)
 		}
-		return -1
+		if !ok {
+			return -1, nil
+		}
+		return fieldNamed(mapped.Name, fields), nil
+	case by.byName:
+		return fieldNamed(c.Name, fields), nil
 	}
+	for i := range fields {
+		if id, ok := fieldID(&fields[i]); ok && id == c.ID {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// fieldNamed returns the ordinal of the field of a name, as it is written if
+// there is one; -1 if there is none.
+func fieldNamed(name string, fields []pqarrow.SchemaField) int {
 	found := -1
 	for i := range fields {
-		switch name := fields[i].Field.Name; {
-		case name == c.Name:
+		switch field := fields[i].Field.Name; {
+		case field == name:
 			return i
-		case found < 0 && strings.EqualFold(name, c.Name):
+		case found < 0 && strings.EqualFold(field, name):
 			found = i
 		}
 	}

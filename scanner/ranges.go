@@ -1,28 +1,28 @@
 package scanner
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 )
 
 const (
-	// gapBytesMax is how much unneeded data is read rather than asked around:
-	// a request to a remote store takes as long as reading some 100 KiB.
-	gapBytesMax = 128 << 10
 	// rangeBytesMax ends a range that could be longer, so that buffers are of
 	// sizes that a Pool keeps.
 	rangeBytesMax = 32 << 20
+	// rangesAtOnceMax bounds the ranges of a row group that are asked for at once.
+	// A store across a network answers each after some ten milliseconds.
+	rangesAtOnceMax = 4
 )
 
-// byteRange is a part of an object, with its bytes once they are read.
-type byteRange struct {
-	from, to int64
-	data     []byte
+// heldRange is a part of an object with its bytes.
+type heldRange struct {
+	objstore.Range
+	data []byte
 }
 
 // ranges serves the column chunks of a row group from memory, as the
@@ -31,42 +31,40 @@ type ranges struct {
 	ctx    context.Context //nolint:containedctx // io.ReaderAt has none; ranges live as long as one unit
 	reader objstore.Reader
 	mem    *Pool
-	held   []byteRange // sorted
+	held   []heldRange
 	pos    int64
 }
 
 // fetch reads the wanted parts, near ones together.
-func (r *ranges) fetch(wanted []byteRange) error {
-	slices.SortFunc(wanted, func(a, b byteRange) int { return cmp.Compare(a.from, b.from) })
-	var merged []byteRange
+func (r *ranges) fetch(wanted []objstore.Range) error {
 	for _, w := range wanted {
-		if w.from < 0 || w.to < w.from || w.to > r.reader.Size() {
-			return lake.Errorf(lake.KindCorrupt, "a column chunk at bytes %d to %d lies outside the file of %d bytes", w.from, w.to, r.reader.Size())
-		}
-		if last := len(merged) - 1; last >= 0 && w.from <= merged[last].to+gapBytesMax &&
-			max(w.to, merged[last].to)-merged[last].from <= rangeBytesMax {
-			merged[last].to = max(merged[last].to, w.to)
-			continue
-		}
-		merged = append(merged, w)
-	}
-	for _, m := range merged {
-		m.data = r.mem.AllocateDirty(int(m.to - m.from))
-		r.held = append(r.held, m)
-		if err := readFull(r.ctx, r.reader, m.data, m.from); err != nil {
-			return err
+		if w.From < 0 || w.To < w.From || w.To > r.reader.Size() {
+			return lake.Errorf(lake.KindCorrupt, "a column chunk at bytes %d to %d lies outside the file of %d bytes", w.From, w.To, r.reader.Size())
 		}
 	}
-	slices.SortFunc(r.held, func(a, b byteRange) int { return cmp.Compare(a.from, b.from) })
-	return nil
+	merged := objstore.Coalesce(wanted, objstore.GapBytesMax, rangeBytesMax)
+	fresh := make([]heldRange, len(merged))
+	for i, m := range merged {
+		fresh[i] = heldRange{Range: m, data: r.mem.AllocateDirty(int(m.To - m.From))}
+	}
+	r.held = append(r.held, fresh...)
+	if len(fresh) == 1 {
+		return readFull(r.ctx, r.reader, fresh[0].data, fresh[0].From)
+	}
+	group, ctx := errgroup.WithContext(r.ctx)
+	group.SetLimit(rangesAtOnceMax)
+	for _, h := range fresh {
+		group.Go(func() error { return readFull(ctx, r.reader, h.data, h.From) })
+	}
+	return group.Wait()
 }
 
 // bytes returns a part that was fetched, without copying it, until release;
 // nil if it was not.
-func (r *ranges) bytes(part byteRange) []byte {
+func (r *ranges) bytes(part objstore.Range) []byte {
 	for _, h := range r.held {
-		if part.from >= h.from && part.to <= h.to {
-			return h.data[part.from-h.from : part.to-h.from]
+		if part.From >= h.From && part.To <= h.To {
+			return h.data[part.From-h.From : part.To-h.From]
 		}
 	}
 	return nil
@@ -83,8 +81,8 @@ func (r *ranges) release() {
 // ReadAt reads what was fetched from memory and the rest from the object.
 func (r *ranges) ReadAt(p []byte, offset int64) (int, error) {
 	for _, h := range r.held {
-		if offset >= h.from && offset+int64(len(p)) <= h.to {
-			return copy(p, h.data[offset-h.from:]), nil
+		if offset >= h.From && offset+int64(len(p)) <= h.To {
+			return copy(p, h.data[offset-h.From:]), nil
 		}
 	}
 	return r.reader.ReadAt(r.ctx, p, offset)

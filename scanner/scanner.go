@@ -83,6 +83,7 @@ type Scanner struct {
 	pages  *Pool // what decoding needs between the file and the batch
 	byName bool  // columns are matched by name even in files with field ids
 
+	outside Outside
 	footers Footers
 	budget  *budget
 }
@@ -96,7 +97,7 @@ func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	}
 	opts = opts.withDefaults()
 	return &Scanner{
-		bucket: bucket, mem: mem, pages: NewPool(), opts: opts, footers: noFooters{},
+		bucket: bucket, mem: mem, pages: NewPool(), opts: opts, outside: noOutside{}, footers: noFooters{},
 		budget: &budget{scanMax: opts.ReadAheadBytes, totalMax: opts.ReadAheadTotalBytes},
 	}
 }

@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/flightlake/flightlake/expr"
 	"github.com/flightlake/flightlake/lake"
+	"github.com/flightlake/flightlake/objstore"
 )
 
 // run decodes one unit and emits its batches. A unit that is a whole file is
@@ -23,6 +25,9 @@ func (p *pipeline) run(u *unit) (parts []*unit, err error) {
 		if ctxErr := p.ctx.Err(); ctxErr != nil {
 			err = ctxErr
 			return
+		}
+		if errors.Is(err, lake.ErrNotFound) { // from opening the object, or from its first read
+			err = lake.Errorf(lake.KindCorrupt, "the object is missing")
 		}
 		err = lake.Wrap(lake.KindCorrupt, "read "+u.file.name(), err)
 		if lake.KindOf(err) == lake.KindCorrupt {
@@ -123,7 +128,7 @@ func (g *group) openColumns(want func(i int) bool) error {
 
 func (g *group) fetch(leaves []int) error {
 	meta := g.unit.file.meta.RowGroup(g.unit.rowGroup)
-	wanted := make([]byteRange, len(leaves))
+	wanted := make([]objstore.Range, len(leaves))
 	for i, leaf := range leaves {
 		chunk, err := meta.ColumnChunk(leaf)
 		if err != nil {

@@ -53,13 +53,13 @@ func (f *TemporaryFiles) remove(folder string) {
 // open opens a file of a temporary table.
 //
 // Errors: KindState if it is gone.
-func (f *TemporaryFiles) open(ctx context.Context, key string) (objstore.Reader, error) {
+func (f *TemporaryFiles) open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
 	folder := key[:strings.LastIndexByte(key[:len(temporaryFolder)+len(uuid.Nil.String())+1], '/')+1]
 	f.mu.RLock()
 	bucket := f.buckets[folder]
 	f.mu.RUnlock()
 	if bucket != nil {
-		file, err := bucket.Open(ctx, key)
+		file, err := bucket.Open(ctx, key, o)
 		if !errors.Is(err, lake.ErrNotFound) {
 			return file, err
 		}
@@ -82,11 +82,11 @@ type readBucket struct {
 var _ objstore.Bucket = readBucket{}
 
 // Open implements objstore.Bucket.
-func (b readBucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b readBucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
 	if strings.HasPrefix(key, temporaryFolder) && len(key) > len(temporaryFolder)+len(uuid.Nil.String()) {
-		return b.temporary.open(ctx, key)
+		return b.temporary.open(ctx, key, o)
 	}
-	return b.Bucket.Open(ctx, key)
+	return b.Bucket.Open(ctx, key, o)
 }
 
 // temporaryTables are those of one session. The zero value has none. The

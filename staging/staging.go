@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/flightlake/flightlake/catalog"
@@ -85,22 +86,16 @@ func (a *Area) Recover(ctx context.Context) error {
 // discard deletes objects that are in no Snapshot, then forgets them. An object
 // that cannot be deleted stays staged and is given up, for the next Recover.
 func (a *Area) discard(ctx context.Context, paths []string) error {
-	var (
-		errs []error
-		left []string
-	)
-	gone := make([]string, 0, len(paths))
-	for _, path := range paths {
-		if err := a.bucket.Delete(ctx, path); err != nil {
-			errs = append(errs, fmt.Errorf("delete %s: %w", path, err))
-			left = append(left, path)
-			continue
-		}
-		gone = append(gone, path)
+	var errs []error
+	var left []string
+	for _, f := range objstore.DeleteAll(ctx, a.bucket, paths) {
+		errs = append(errs, fmt.Errorf("delete %s: %w", f.Key, f.Err))
+		left = append(left, f.Key)
 	}
 	if len(left) > 0 {
 		errs = append(errs, a.leases.Abandon(ctx, left))
 	}
+	gone := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return slices.Contains(left, path) })
 	if len(gone) > 0 {
 		errs = append(errs, a.catalog.Unstage(ctx, gone))
 	}

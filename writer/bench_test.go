@@ -29,9 +29,9 @@ func (discard) Create(context.Context, string) (objstore.Writer, error) { return
 
 type discardWriter struct{}
 
-func (discardWriter) Write(p []byte) (int, error)  { return len(p), nil }
-func (discardWriter) Commit(context.Context) error { return nil }
-func (discardWriter) Abort() error                 { return nil }
+func (discardWriter) Write(_ context.Context, p []byte) (int, error) { return len(p), nil }
+func (discardWriter) Commit(context.Context) error                   { return nil }
+func (discardWriter) Abort(context.Context) error                    { return nil }
 
 // cpuTime returns the time that this process has computed. Unlike elapsed time
 // it can be compared between runs on a machine that is busy.

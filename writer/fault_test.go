@@ -84,6 +84,59 @@ func TestKeysThatCannotBeDeletedAreReported(t *testing.T) {
 	require.Subset(t, result.Left, keysIn(t, store))
 }
 
+// cancelling ends a context by the second write to an object, and records whether
+// the contexts of aborts and deletes had ended.
+type cancelling struct {
+	objstore.Bucket
+	cancel context.CancelFunc
+	writes int
+	ended  []error
+}
+
+func (b *cancelling) Create(ctx context.Context, key string) (objstore.Writer, error) {
+	w, err := b.Bucket.Create(ctx, key)
+	return cancellingWriter{w, b}, err
+}
+
+func (b *cancelling) Delete(ctx context.Context, keys ...string) error {
+	b.ended = append(b.ended, ctx.Err())
+	return b.Bucket.Delete(ctx, keys...)
+}
+
+type cancellingWriter struct {
+	objstore.Writer
+	bucket *cancelling
+}
+
+func (w cancellingWriter) Write(ctx context.Context, p []byte) (int, error) {
+	if w.bucket.writes++; w.bucket.writes == 2 {
+		w.bucket.cancel()
+	}
+	return w.Writer.Write(ctx, p)
+}
+
+func (w cancellingWriter) Abort(ctx context.Context) error {
+	w.bucket.ended = append(w.bucket.ended, ctx.Err())
+	return w.Writer.Abort(ctx)
+}
+
+func TestUploadIsCancelledAndItsObjectRemovedNevertheless(t *testing.T) {
+	t.Parallel()
+	store := mem.New(mem.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	b := &cancelling{Bucket: store, cancel: cancel}
+	w := writer.New(b, func(context.Context, []string) error { return nil })
+	batch := one(floats(1))
+	reader, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
+	require.NoError(t, err)
+	result, err := w.Write(ctx, writer.Spec{Columns: number(column(t, "c", "float64")), KeyPrefix: "a/"}, reader)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, []error{nil, nil}, b.ended, "an abort and a delete of contexts that had not ended")
+	require.Equal(t, 2, b.writes, "nothing is written once the context has ended")
+	require.Len(t, result.Gone, 1)
+	require.Zero(t, store.Bytes())
+}
+
 func TestKeysAreStagedBeforeTheirUpload(t *testing.T) {
 	t.Parallel()
 	store := mem.New(mem.Options{})

@@ -89,18 +89,18 @@ func (j *job) openFile(ctx context.Context, p *part) error {
 	}
 	p.file = &openFile{key: key, object: object}
 	j.open++
-	p.file.parquet, err = pqenc.NewFile(object, j.schema, j.w.createdBy)
+	p.file.parquet, err = pqenc.NewFile(ctx, object, j.schema, j.w.createdBy)
 	return lake.Wrap(lake.KindUnavailable, "write "+key, err)
 }
 
 // add writes a row group and keeps its statistics.
-func (f *openFile) add(rows int64, chunks []*pqenc.Chunk) error {
+func (f *openFile) add(ctx context.Context, rows int64, chunks []*pqenc.Chunk) error {
 	g := lake.RowGroup{Index: int32(len(f.groups)), Rows: rows, Columns: make([]lake.ColumnStats, len(chunks))}
 	for i, c := range chunks {
 		g.Columns[i] = c.Stats
 		g.Bytes += c.Stats.Bytes
 	}
-	if err := f.parquet.WriteRowGroup(rows, chunks); err != nil {
+	if err := f.parquet.WriteRowGroup(ctx, rows, chunks); err != nil {
 		return err
 	}
 	f.groups = append(f.groups, g)
@@ -111,7 +111,7 @@ func (f *openFile) add(rows int64, chunks []*pqenc.Chunk) error {
 // closeFile writes the footer of p's file and makes it durable.
 func (j *job) closeFile(ctx context.Context, p *part) error {
 	f := p.file
-	footer, err := f.parquet.Close()
+	footer, err := f.parquet.Close(ctx)
 	if err != nil {
 		return lake.Wrap(lake.KindUnavailable, "write "+f.key, err)
 	}
@@ -163,15 +163,19 @@ func (j *job) cleanUp(ctx context.Context) Result {
 	for _, p := range j.parts {
 		if p.file != nil {
 			// A failed Abort leaves nothing visible; the Delete below tells.
-			_ = p.file.object.Abort()
+			_ = p.file.object.Abort(ctx)
 		}
 	}
+	left := map[string]bool{}
+	for _, f := range objstore.DeleteAll(ctx, j.w.bucket, j.keys.used) {
+		left[f.Key] = true
+	}
 	for _, key := range j.keys.used {
-		if err := j.w.bucket.Delete(ctx, key); err != nil {
+		if left[key] {
 			result.Left = append(result.Left, key)
-			continue
+		} else {
+			result.Gone = append(result.Gone, key)
 		}
-		result.Gone = append(result.Gone, key)
 	}
 	return result
 }

@@ -351,7 +351,7 @@ func (j *job) flush(ctx context.Context, p *part) error {
 			return err
 		}
 	}
-	if err := p.file.add(p.rows, j.chunks); err != nil {
+	if err := p.file.add(ctx, p.rows, j.chunks); err != nil {
 		return lake.Wrap(lake.KindUnavailable, "write "+p.file.key, err)
 	}
 	for _, v := range p.values {

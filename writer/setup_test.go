@@ -79,7 +79,7 @@ func (f *fixture) must(t *testing.T, columns []lake.Column, batches ...arrow.Rec
 // bytes returns the content of a file.
 func (f *fixture) bytes(t *testing.T, data lake.DataFile) []byte {
 	t.Helper()
-	r, err := f.bucket.Open(t.Context(), data.Path)
+	r, err := f.bucket.Open(t.Context(), data.Path, objstore.OpenOptions{})
 	require.NoError(t, err)
 	defer r.Close()
 	content := make([]byte, r.Size())

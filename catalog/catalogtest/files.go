@@ -190,7 +190,7 @@ func testForeignFileStatistics(t *testing.T, l Lake) {
 	create.Files = []lake.DataFile{
 		{Path: "main/t/1.parquet", Rows: 100, Bytes: 1, Stats: stats},
 		{Path: "main/t/2.parquet", Rows: 100, Bytes: 1, Stats: []lake.ColumnStats{unknown}},
-		{Path: "/elsewhere/3.parquet", Absolute: true, Rows: 100, Bytes: 1, MappingID: 7},
+		{Path: "/elsewhere/3.parquet", Absolute: true, Rows: 100, Bytes: 1, Mapping: &lake.NameMapping{ID: 0}},
 	}
 	id := commit(t, c, create).Tables[0]
 	got := liveFiles(t, c, id)
@@ -210,7 +210,8 @@ func testForeignFileStatistics(t *testing.T, l Lake) {
 	require.Empty(t, got[2].Stats)
 	require.Equal(t, "/elsewhere/3.parquet", got[2].Path)
 	require.True(t, got[2].Absolute)
-	require.EqualValues(t, 7, got[2].MappingID)
+	require.Equal(t, &lake.NameMapping{ID: 0}, got[2].Mapping, "DuckLake counts mappings from 0")
+	require.Nil(t, got[0].Mapping)
 }
 
 // testPartitionOfNaN adds files whose partition value has no text as a bound.

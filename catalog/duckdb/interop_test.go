@@ -2,6 +2,7 @@ package duckdb_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -354,4 +355,20 @@ func TestExtensionsCatalogIsAdopted(t *testing.T) {
 	c = openAt(t, path)
 	_, files = filesOf(t, c, "made_by_extension")
 	require.Len(t, files.Files, 1)
+}
+
+func TestFilesThatTheExtensionAddedAreMapped(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	extension(t, path, "create")
+	extension(t, path, "add_files")
+	_, files := filesOf(t, openAt(t, path), "added")
+	require.Len(t, files.Files, 2)
+	for i, f := range files.Files {
+		require.Equal(t, fmt.Sprintf("%s/outside/r=x/%d.parquet", filepath.Dir(path), i+1), f.Path)
+		require.True(t, f.Absolute)
+		require.Equal(t, map[lake.FieldID]lake.MappedField{
+			1: {Name: "i"}, 2: {Name: "S"}, 3: {Name: "a"}, 4: {Name: "b"}, 5: {Name: "r", InPath: true},
+		}, f.Mapping.Fields)
+	}
 }

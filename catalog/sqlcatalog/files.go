@@ -29,7 +29,8 @@ type fileLoader struct {
 	condition string
 	args      []any
 	// mapped marks the files that have a zone map, by position in files.
-	mapped []bool
+	mapped   []bool
+	mappings map[int64]*lake.NameMapping // of files
 }
 
 // typeSince is the type that a leaf has from a snapshot on.
@@ -57,6 +58,7 @@ func (c *Catalog) Files(ctx context.Context, table lake.TableID, after, upTo lak
 		l := fileLoader{
 			s: s, table: table, after: int64(after), upTo: int64(upTo), dataPath: c.dataPath, tableKey: t.Path,
 			leaves: lake.LeavesOf(t.Columns), topLevel: map[lake.FieldID]bool{}, index: map[lake.FileID]int{},
+			mappings: map[int64]*lake.NameMapping{},
 		}
 		for i := range t.Columns {
 			l.topLevel[t.Columns[i].ID] = true
@@ -78,7 +80,7 @@ func (l *fileLoader) load(ctx context.Context) (catalog.Files, error) {
 	out := catalog.Files{}
 	if len(l.files) > 0 {
 		for _, load := range []func(context.Context) error{
-			l.loadTypeHistory, l.loadZoneMaps, l.loadStats, l.loadDeleteFiles,
+			l.loadMappings, l.loadTypeHistory, l.loadZoneMaps, l.loadStats, l.loadDeleteFiles,
 			func(ctx context.Context) error { return l.loadInlinedDeletes(ctx, deletes) },
 		} {
 			if err := load(ctx); err != nil {
@@ -140,7 +142,7 @@ func (l *fileLoader) addFile(r *batchRow) error {
 		ID: lake.FileID(r.int64(0, 0)), Table: l.table,
 		Rows: r.int64(3, 0), Bytes: r.int64(4, 0), FooterBytes: r.int64(5, 0), RowIDStart: r.int64(6, 0),
 		Begin: lake.SnapshotID(r.int64(7, 0)), End: lake.SnapshotID(r.int64(8, 0)),
-		PartitionID: lake.PartitionID(r.int64(9, 0)), MappingID: r.int64(10, 0),
+		PartitionID: lake.PartitionID(r.int64(9, 0)), Mapping: l.mapping(r.int64(10, lake.Unknown)),
 		PartialMax: lake.SnapshotID(r.int64(11, 0)), Encrypted: r.bool(12),
 	}
 	f.Path, f.Absolute = resolvePath(l.dataPath, l.tableKey, strings.Clone(r.text(1)), r.bool(2))
@@ -150,6 +152,44 @@ func (l *fileLoader) addFile(r *batchRow) error {
 	l.index[f.ID] = len(l.files)
 	l.files = append(l.files, f)
 	return nil
+}
+
+// mapping returns the mapping of an id, which loadMappings fills; nil for
+// lake.Unknown. DuckLake counts ids from 0.
+func (l *fileLoader) mapping(id int64) *lake.NameMapping {
+	if id == lake.Unknown {
+		return nil
+	}
+	m, ok := l.mappings[id]
+	if !ok {
+		m = &lake.NameMapping{ID: id}
+		l.mappings[id] = m
+	}
+	return m
+}
+
+// loadMappings reads the mappings of the files. The parents of nested fields
+// need not be known: a field id says which they are.
+func (l *fileLoader) loadMappings(ctx context.Context) error {
+	if len(l.mappings) == 0 {
+		return nil
+	}
+	return l.s.scan(ctx, `SELECT m.mapping_id, m."type", n.source_name, n.target_field_id, n.is_partition
+		FROM ducklake_column_mapping m JOIN ducklake_name_mapping n ON n.mapping_id = m.mapping_id
+		WHERE m.table_id = ?`, []any{int64(l.table)}, func(r *batchRow) error {
+		m, ok := l.mappings[r.int64(0, 0)]
+		if !ok {
+			return nil
+		}
+		if kind := r.text(1); kind != "map_by_name" {
+			return lake.Errorf(lake.KindUnsupported, "files of table %d have columns that are mapped by %q", l.table, kind)
+		}
+		if m.Fields == nil {
+			m.Fields = map[lake.FieldID]lake.MappedField{}
+		}
+		m.Fields[lake.FieldID(r.int64(3, 0))] = lake.MappedField{Name: strings.Clone(r.text(2)), InPath: r.bool(4)}
+		return nil
+	})
 }
 
 // loadZoneMaps decodes the zone maps. The first entry of one holds the

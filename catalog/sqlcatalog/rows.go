@@ -188,7 +188,7 @@ func (r *rows) file(t *lake.Table, f *lake.DataFile, e *encodedFile, rowID int64
 		r.batch.unstage([]string{f.Path})
 	}
 	r.batch.insert(intoFile, id, table, r.at, path, !f.Absolute, fileFormat, f.Rows, f.Bytes, unlessZero(f.FooterBytes), rowID,
-		unlessZero(int64(f.PartitionID)), unlessZero(f.MappingID))
+		unlessZero(int64(f.PartitionID)), mappingID(f))
 	for key, text := range e.partition {
 		r.batch.insert(intoFilePartition, id, table, int64(key), text)
 	}
@@ -220,4 +220,12 @@ func textOrNull(text *string) any {
 		return nil
 	}
 	return *text
+}
+
+// mappingID returns the id of the name mapping of a file, NULL for none: ids count from 0.
+func mappingID(f *lake.DataFile) any {
+	if f.Mapping == nil {
+		return nil
+	}
+	return f.Mapping.ID
 }

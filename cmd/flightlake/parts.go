@@ -23,9 +23,6 @@ import (
 	"github.com/flightlake/flightlake/flightsvc"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lakehouse"
-	"github.com/flightlake/flightlake/objstore"
-	"github.com/flightlake/flightlake/objstore/local"
-	"github.com/flightlake/flightlake/objstore/mem"
 	"github.com/flightlake/flightlake/planner"
 	"github.com/flightlake/flightlake/session"
 	"github.com/flightlake/flightlake/txn"
@@ -71,12 +68,12 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		}
 	}()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	store, dataPath, err := openBucket(settings)
+	store, err := openStore(settings)
 	if err != nil {
 		return nil, err
 	}
 	p.catalog, err = catalogduckdb.Open(ctx, catalogduckdb.Options{
-		Path: settings.CatalogPath(), DataPath: dataPath, Clock: clock.System{}, Logger: log,
+		Path: settings.CatalogPath(), DataPath: store.dataPath, Clock: clock.System{}, Logger: log,
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +84,7 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		return nil, err
 	}
 	p.closers = append(p.closers, func() error { frontend.Close(); return nil })
-	executor, err := engine.NewExecutor(nil, executorOptions(settings, dataPath))
+	executor, err := engine.NewExecutor(nil, executorOptions(settings, store.dataPath))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +93,7 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		return nil, err
 	}
 	components := lakehouse.Components{
-		Catalog: p.catalog, Bucket: store, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log,
+		Catalog: p.catalog, Bucket: store, Outside: store.outside, Frontend: frontend, Executor: executor, Clock: clock.System{}, Log: log,
 	}
 	if settings.AuthFile != "" {
 		filters := planner.New(frontend)
@@ -114,24 +111,8 @@ func open(ctx context.Context, settings config.Settings, log *slog.Logger, regis
 		return nil
 	})
 	registerMetrics(registry, p.lake)
+	registerStoreMetrics(registry, store)
 	return p, p.lake.Recover(ctx)
-}
-
-// openBucket opens the store and returns the absolute path of its objects.
-func openBucket(settings config.Settings) (objstore.Bucket, string, error) {
-	if settings.Lake == config.MemoryLake {
-		return mem.New(mem.Options{}), config.MemoryLake, nil
-	}
-	root, err := filepath.Abs(settings.Lake)
-	if err != nil {
-		return nil, "", fmt.Errorf("lake %s: %w", settings.Lake, err)
-	}
-	path := filepath.Join(root, dataFolder)
-	store, err := local.New(path)
-	if err != nil {
-		return nil, "", fmt.Errorf("lake %s: %w", settings.Lake, err)
-	}
-	return store, path + string(filepath.Separator), nil
 }
 
 // sealKey reads the key of tickets and tokens, or makes it, so that both outlive the

@@ -127,7 +127,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 }
 
 // Open implements objstore.Bucket.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b *Bucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
 	f, err := b.begin(Call{Op: OpOpen, Key: key})
 	if err != nil {
 		return nil, err
@@ -135,16 +135,19 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 	if f != nil {
 		return nil, f.Err
 	}
-	r, err := b.inner.Open(ctx, key)
+	r, err := b.inner.Open(ctx, key, o)
 	if err != nil {
 		return nil, err
 	}
 	return &reader{Reader: r, bucket: b, key: key}, nil
 }
 
-// Delete implements objstore.Bucket.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	return b.do(Call{Op: OpDelete, Key: key}, func() error { return b.inner.Delete(ctx, key) })
+// Delete implements objstore.Bucket. It is a call for each key, so that of
+// several some can fail.
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	return objstore.DeleteEach(ctx, keys, func(key string) error {
+		return b.do(Call{Op: OpDelete, Key: key}, func() error { return b.inner.Delete(ctx, key) })
+	})
 }
 
 // List implements objstore.Bucket.
@@ -191,16 +194,16 @@ type writer struct {
 	err    error // of the first failed Write
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *writer) Write(ctx context.Context, p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	n, err := w.write(p)
+	n, err := w.write(ctx, p)
 	w.err = err
 	return n, err
 }
 
-func (w *writer) write(p []byte) (int, error) {
+func (w *writer) write(ctx context.Context, p []byte) (int, error) {
 	f, err := w.bucket.begin(Call{Op: OpWrite, Key: w.key, Bytes: len(p)})
 	if err != nil {
 		return 0, err
@@ -212,7 +215,7 @@ func (w *writer) write(p []byte) (int, error) {
 	fits := w.bucket.take(length)
 	n := 0
 	if fits > 0 || f == nil {
-		if n, err = w.inner.Write(p[:fits]); err != nil {
+		if n, err = w.inner.Write(ctx, p[:fits]); err != nil {
 			return n, err
 		}
 	}
@@ -228,22 +231,22 @@ func (w *writer) write(p []byte) (int, error) {
 func (w *writer) Commit(ctx context.Context) error {
 	return w.bucket.do(Call{Op: OpCommit, Key: w.key}, func() error {
 		if w.err != nil {
-			return w.discard()
+			return w.discard(ctx)
 		}
 		return w.inner.Commit(ctx)
 	})
 }
 
 // discard ends a writer whose Write failed.
-func (w *writer) discard() error {
-	if err := w.inner.Abort(); err != nil {
+func (w *writer) discard(ctx context.Context) error {
+	if err := w.inner.Abort(ctx); err != nil {
 		return err
 	}
 	return w.err
 }
 
-func (w *writer) Abort() error {
-	return w.bucket.do(Call{Op: OpAbort, Key: w.key}, w.inner.Abort)
+func (w *writer) Abort(ctx context.Context) error {
+	return w.bucket.do(Call{Op: OpAbort, Key: w.key}, func() error { return w.inner.Abort(ctx) })
 }
 
 type reader struct {

@@ -78,11 +78,11 @@ func TestDeadProcessCannotEvenAbort(t *testing.T) {
 	w, err := b.Create(t.Context(), "a")
 	require.NoError(t, err)
 	b.Inject(fault.Fault{Nth: 2, Count: fault.Forever})
-	_, err = w.Write([]byte("x"))
+	_, err = w.Write(t.Context(), []byte("x"))
 	require.NoError(t, err)
 	require.Error(t, w.Commit(t.Context()))
-	require.Error(t, w.Abort())
-	_, err = b.Open(t.Context(), "a")
+	require.Error(t, w.Abort(t.Context()))
+	_, err = b.Open(t.Context(), "a", objstore.OpenOptions{})
 	require.Error(t, err)
 	require.Equal(t, []fault.Call{
 		{Op: fault.OpCreate, Key: "a"},
@@ -93,7 +93,7 @@ func TestDeadProcessCannotEvenAbort(t *testing.T) {
 	}, b.Calls())
 	b.Reset()
 	require.Empty(t, b.Calls())
-	require.NoError(t, w.Abort())
+	require.NoError(t, w.Abort(t.Context()))
 }
 
 func TestShortWriteCannotBeCommitted(t *testing.T) {
@@ -102,7 +102,7 @@ func TestShortWriteCannotBeCommitted(t *testing.T) {
 	b.Inject(fault.Fault{Op: fault.OpWrite, Bytes: 3})
 	w, err := b.Create(t.Context(), "a")
 	require.NoError(t, err)
-	n, err := w.Write([]byte("content"))
+	n, err := w.Write(t.Context(), []byte("content"))
 	require.ErrorIs(t, err, lake.ErrUnavailable)
 	require.Equal(t, 3, n)
 	require.ErrorIs(t, w.Commit(t.Context()), lake.ErrUnavailable)
@@ -116,7 +116,7 @@ func TestDiskThatFillsUp(t *testing.T) {
 	require.NoError(t, write(t, b, "a"))
 	w, err := b.Create(t.Context(), "b")
 	require.NoError(t, err)
-	n, err := w.Write([]byte("content"))
+	n, err := w.Write(t.Context(), []byte("content"))
 	require.Equal(t, 3, n)
 	require.ErrorIs(t, err, lake.ErrExhausted)
 	require.ErrorIs(t, err, syscall.ENOSPC)
@@ -130,7 +130,7 @@ func TestShortReadAndShortListing(t *testing.T) {
 	for _, key := range []string{"a", "b", "c"} {
 		require.NoError(t, write(t, b, key))
 	}
-	r, err := b.Open(t.Context(), "a")
+	r, err := b.Open(t.Context(), "a", objstore.OpenOptions{})
 	require.NoError(t, err)
 	b.Inject(fault.Fault{Op: fault.OpReadAt, Bytes: 4}, fault.Fault{Op: fault.OpList, Bytes: 2})
 	p := make([]byte, 7)

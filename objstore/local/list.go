@@ -86,5 +86,5 @@ func (b *Bucket) deliver(key string, fn func(objstore.Object) error) error {
 	if err != nil {
 		return storeError("list", key, err)
 	}
-	return fn(objstore.Object{Key: key, Bytes: info.Size()})
+	return fn(objstore.Object{Key: key, Bytes: info.Size(), Modified: info.ModTime()})
 }

@@ -126,7 +126,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 }
 
 // Open implements objstore.Bucket.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b *Bucket) Open(ctx context.Context, key string, _ objstore.OpenOptions) (objstore.Reader, error) {
 	if err := check(ctx, key); err != nil {
 		return nil, err
 	}
@@ -140,18 +140,10 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 func (b *Bucket) open(key string) (*os.File, int64, error) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if _, err := b.stat(key); err != nil {
-		return nil, 0, err
+	if _, ok := b.pending[key]; ok {
+		return nil, 0, fs.ErrNotExist
 	}
-	file, err := os.Open(b.path(key))
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(err, file.Close())
-	}
-	return file, info.Size(), nil
+	return openRegular(b.path(key))
 }
 
 // stat returns the file of a committed object, and fs.ErrNotExist for anything
@@ -171,10 +163,11 @@ func (b *Bucket) stat(key string) (fs.FileInfo, error) {
 }
 
 // Delete implements objstore.Bucket. Folders stay, even if they are empty.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	if err := check(ctx, key); err != nil {
-		return err
-	}
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	return objstore.DeleteEach(ctx, keys, b.remove)
+}
+
+func (b *Bucket) remove(key string) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	_, err := b.stat(key)

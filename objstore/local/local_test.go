@@ -67,7 +67,7 @@ func TestNewRefuses(t *testing.T) {
 func TestErrorsDoNotTellTheFoldersPath(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, err := b.Open(t.Context(), "t/missing")
+	_, err := b.Open(t.Context(), "t/missing", objstore.OpenOptions{})
 	require.EqualError(t, err, `open object "t/missing": no such file or directory`)
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "k", nil))
 	_, err = b.Create(t.Context(), "k")
@@ -90,11 +90,11 @@ func TestFullDiskIsExhaustedAndLeavesNothing(t *testing.T) {
 	require.True(t, ok)
 	onDisk := w.file
 	w.file = full
-	_, err = w.Write([]byte("content"))
+	_, err = w.Write(t.Context(), []byte("content"))
 	require.ErrorIs(t, err, lake.ErrExhausted)
 	require.ErrorContains(t, err, "no space left")
 	w.file = onDisk
-	n, err := w.Write([]byte("content"))
+	n, err := w.Write(t.Context(), []byte("content"))
 	require.ErrorIs(t, err, lake.ErrExhausted, "the object has a hole: it must not grow")
 	require.Zero(t, n)
 	require.ErrorIs(t, w.Commit(t.Context()), lake.ErrExhausted)
@@ -114,7 +114,7 @@ func TestFileThatCannotBeSyncedIsNotCommitted(t *testing.T) {
 	pipeOut, pipeIn, err := os.Pipe() // a pipe takes writes and refuses to be synced
 	require.NoError(t, err)
 	w.file = pipeIn
-	_, err = w.Write([]byte("content"))
+	_, err = w.Write(t.Context(), []byte("content"))
 	require.NoError(t, err)
 	require.ErrorContains(t, w.Commit(t.Context()), `sync object "k"`)
 	require.Empty(t, list(t, b))
@@ -179,7 +179,7 @@ func TestFilesThatAreNoObjects(t *testing.T) {
 
 	require.Equal(t, []string{"link", "t/object"}, list(t, b))
 	for _, key := range []string{"pipe", "empty", "ring", "dangling"} {
-		_, err := b.Open(t.Context(), key)
+		_, err := b.Open(t.Context(), key, objstore.OpenOptions{})
 		require.ErrorIs(t, err, lake.ErrNotFound, key)
 		require.NoError(t, b.Delete(t.Context(), key))
 	}
@@ -191,7 +191,7 @@ func TestFileOfACrashedWriterIsAnOrphanThatCanBeDeleted(t *testing.T) {
 	crashed := setup(t)
 	w, err := crashed.Create(t.Context(), "t/k")
 	require.NoError(t, err)
-	_, err = w.Write([]byte("half"))
+	_, err = w.Write(t.Context(), []byte("half"))
 	require.NoError(t, err)
 
 	restarted, err := New(crashed.root)
@@ -201,7 +201,7 @@ func TestFileOfACrashedWriterIsAnOrphanThatCanBeDeleted(t *testing.T) {
 	require.Equal(t, []string{"t/k"}, list(t, restarted))
 	require.NoError(t, restarted.Delete(t.Context(), "t/k"))
 	require.Empty(t, list(t, restarted))
-	require.NoError(t, w.Abort(), "the file is gone already")
+	require.NoError(t, w.Abort(t.Context()), "the file is gone already")
 }
 
 func TestKindOfSystemErrors(t *testing.T) {
@@ -247,7 +247,7 @@ func BenchmarkOpenAndRead(b *testing.B) {
 	p := make([]byte, 1<<12)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := bucket.Open(b.Context(), "main/t/k")
+		r, err := bucket.Open(b.Context(), "main/t/k", objstore.OpenOptions{})
 		require.NoError(b, err)
 		_, err = r.ReadAt(b.Context(), p, 100)
 		require.NoError(b, err)

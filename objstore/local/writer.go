@@ -20,9 +20,12 @@ type writer struct {
 }
 
 // Write implements objstore.Writer.
-func (w *writer) Write(p []byte) (int, error) {
+func (w *writer) Write(ctx context.Context, p []byte) (int, error) {
 	if w.finished {
 		return 0, errFinished(w.key)
+	}
+	if w.err == nil {
+		w.err = ctx.Err()
 	}
 	if w.err != nil {
 		return 0, w.err
@@ -59,8 +62,9 @@ func (w *writer) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Abort implements objstore.Writer.
-func (w *writer) Abort() error {
+// Abort implements objstore.Writer. It removes the file also if ctx has ended:
+// that does not wait.
+func (w *writer) Abort(context.Context) error {
 	if w.finished {
 		return nil
 	}

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 )
@@ -22,15 +24,23 @@ type Options struct {
 	// BytesMax bounds the bytes of all objects, uncommitted ones included.
 	// Zero means no bound.
 	BytesMax int64
+	// Clock tells when objects are committed. Nil means clock.System.
+	Clock clock.Clock
+}
+
+// object is a committed object. Its data is never modified.
+type object struct {
+	data     []byte
+	modified time.Time
 }
 
 // Bucket holds objects in memory. It is safe for concurrent use.
 type Bucket struct {
 	options Options
 
-	// mu guards the fields below. Committed objects are never modified.
+	// mu guards the fields below.
 	mu      sync.RWMutex
-	objects map[string][]byte
+	objects map[string]object
 	used    int64 // bytes of objects and of open writers
 }
 
@@ -38,7 +48,10 @@ var _ objstore.Bucket = (*Bucket)(nil)
 
 // New returns an empty Bucket.
 func New(options Options) *Bucket {
-	return &Bucket{options: options, objects: map[string][]byte{}}
+	if options.Clock == nil {
+		options.Clock = clock.System{}
+	}
+	return &Bucket{options: options, objects: map[string]object{}}
 }
 
 // Create implements objstore.Bucket.
@@ -55,29 +68,28 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 }
 
 // Open implements objstore.Bucket.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b *Bucket) Open(ctx context.Context, key string, _ objstore.OpenOptions) (objstore.Reader, error) {
 	if err := check(ctx, key); err != nil {
 		return nil, err
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	data, ok := b.objects[key]
+	o, ok := b.objects[key]
 	if !ok {
 		return nil, lake.Errorf(lake.KindNotFound, "open object %q: no such object", key)
 	}
-	return &reader{key: key, data: data}, nil
+	return &reader{key: key, data: o.data}, nil
 }
 
 // Delete implements objstore.Bucket.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	if err := check(ctx, key); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used -= int64(len(b.objects[key]))
-	delete(b.objects, key)
-	return nil
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	return objstore.DeleteEach(ctx, keys, func(key string) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.used -= int64(len(b.objects[key].data))
+		delete(b.objects, key)
+		return nil
+	})
 }
 
 // List implements objstore.Bucket. It lists the objects of one moment.
@@ -101,9 +113,9 @@ func (b *Bucket) matching(prefix string) []objstore.Object {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	var objects []objstore.Object
-	for key, data := range b.objects {
+	for key, o := range b.objects {
 		if strings.HasPrefix(key, prefix) {
-			objects = append(objects, objstore.Object{Key: key, Bytes: int64(len(data))})
+			objects = append(objects, objstore.Object{Key: key, Bytes: int64(len(o.data)), Modified: o.modified})
 		}
 	}
 	slices.SortFunc(objects, func(x, y objstore.Object) int { return strings.Compare(x.Key, y.Key) })
@@ -121,9 +133,9 @@ func (b *Bucket) Bytes() int64 {
 func (b *Bucket) DeleteFunc(gone func(key string) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for key, data := range b.objects {
+	for key, o := range b.objects {
 		if gone(key) {
-			b.used -= int64(len(data))
+			b.used -= int64(len(o.data))
 			delete(b.objects, key)
 		}
 	}
@@ -157,7 +169,7 @@ func (b *Bucket) commit(key string, data []byte) error {
 	if _, ok := b.objects[key]; ok {
 		return errExists(key)
 	}
-	b.objects[key] = data
+	b.objects[key] = object{data: data, modified: b.options.Clock.Now()}
 	return nil
 }
 
@@ -181,9 +193,12 @@ type writer struct {
 	finished bool
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *writer) Write(ctx context.Context, p []byte) (int, error) {
 	if w.finished {
 		return 0, errFinished(w.key)
+	}
+	if w.err == nil {
+		w.err = ctx.Err()
 	}
 	if w.err != nil {
 		return 0, w.err
@@ -215,7 +230,7 @@ func (w *writer) Commit(ctx context.Context) error {
 	return nil
 }
 
-func (w *writer) Abort() error {
+func (w *writer) Abort(context.Context) error {
 	if !w.finished {
 		w.discard()
 	}

@@ -22,11 +22,11 @@ func TestBytesMaxCountsWhatIsBeingWrittenAndIsGivenBack(t *testing.T) {
 	require.NoError(t, objstore.WriteAll(t.Context(), b, "a", make([]byte, 4)))
 	w, err := b.Create(t.Context(), "b")
 	require.NoError(t, err)
-	_, err = w.Write(make([]byte, 6))
+	_, err = w.Write(t.Context(), make([]byte, 6))
 	require.NoError(t, err)
 
 	require.ErrorIs(t, objstore.WriteAll(t.Context(), b, "c", make([]byte, 1)), lake.ErrExhausted)
-	_, err = w.Write(make([]byte, 1))
+	_, err = w.Write(t.Context(), make([]byte, 1))
 	require.ErrorIs(t, err, lake.ErrExhausted)
 	require.ErrorIs(t, w.Commit(t.Context()), lake.ErrExhausted, "a commit after a failed write")
 

@@ -1,5 +1,6 @@
 // Package meter decorates an object store with counters of its requests and
-// bytes. Tests use them to prove what was not read; the server exports them.
+// bytes. Tests use them to prove what was not read; the server exports them
+// as metrics.
 //
 // What reaches a file by Capabilities.LocalPathFunc is not counted.
 package meter
@@ -92,8 +93,8 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 }
 
 // Open implements objstore.Bucket.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
-	r, err := b.inner.Open(ctx, key)
+func (b *Bucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
+	r, err := b.inner.Open(ctx, key, o)
 	b.open.count(err)
 	if err != nil {
 		return nil, err
@@ -102,8 +103,8 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 }
 
 // Delete implements objstore.Bucket.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	err := b.inner.Delete(ctx, key)
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	err := b.inner.Delete(ctx, keys...)
 	b.remove.count(err)
 	return err
 }
@@ -126,8 +127,8 @@ type writer struct {
 	bucket *Bucket
 }
 
-func (w *writer) Write(p []byte) (int, error) {
-	n, err := w.inner.Write(p)
+func (w *writer) Write(ctx context.Context, p []byte) (int, error) {
+	n, err := w.inner.Write(ctx, p)
 	w.bucket.write.count(err)
 	w.bucket.bytesWritten.Add(int64(n))
 	return n, err
@@ -139,8 +140,8 @@ func (w *writer) Commit(ctx context.Context) error {
 	return err
 }
 
-func (w *writer) Abort() error {
-	err := w.inner.Abort()
+func (w *writer) Abort(ctx context.Context) error {
+	err := w.inner.Abort(ctx)
 	w.bucket.abort.count(err)
 	return err
 }

@@ -33,7 +33,7 @@ func TestSnapshotCountsRequestsAndBytes(t *testing.T) {
 		BytesWritten: 10,
 	}, written)
 
-	r, err := b.Open(t.Context(), "a")
+	r, err := b.Open(t.Context(), "a", objstore.OpenOptions{})
 	require.NoError(t, err)
 	_, err = r.ReadAt(t.Context(), make([]byte, 4), 0)
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestSnapshotCountsRequestsAndBytes(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 	_, err = r.ReadAt(t.Context(), make([]byte, 4), -1)
 	require.ErrorIs(t, err, lake.ErrInvalid)
-	_, err = b.Open(t.Context(), "b")
+	_, err = b.Open(t.Context(), "b", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 	stop := errors.New("stop")
 	require.ErrorIs(t, b.List(t.Context(), "", func(objstore.Object) error { return stop }), stop)

@@ -102,7 +102,7 @@ func testConcurrentReads(t *testing.T, b objstore.Bucket) {
 		content[i] = byte(i / 3)
 	}
 	write(t, b, "k", string(content))
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.Close()) }()
 	errs := make([]error, racers)

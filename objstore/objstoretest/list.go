@@ -6,12 +6,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/objstore"
 )
+
+// modifiedSkewMax is how far the clock of a store may be from that of this
+// machine, which S3 bounds by 15 minutes.
+const modifiedSkewMax = 15 * time.Minute
+
+func testModified(t *testing.T, b objstore.Bucket) {
+	write(t, b, "first", "content")
+	before := listObjects(t, b, "")
+	require.Len(t, before, 1)
+	require.WithinDuration(t, clock.System{}.Now(), before[0].Modified, modifiedSkewMax)
+	require.Equal(t, "content", read(t, b, "first"))
+	write(t, b, "second", "content")
+	after := listObjects(t, b, "")
+	require.Len(t, after, 2)
+	require.True(t, after[0].Modified.Equal(before[0].Modified), "it was modified by a read, or another object")
+	require.False(t, after[1].Modified.Before(after[0].Modified), "a later object is older")
+}
 
 func testListOrder(t *testing.T, b objstore.Bucket) {
 	require.Empty(t, list(t, b, ""))
@@ -103,7 +122,7 @@ func testInvalidKeys(t *testing.T, b objstore.Bucket) {
 	for name, key := range keys {
 		_, err := b.Create(t.Context(), key)
 		requireKind(t, lake.ErrInvalid, err, name)
-		_, err = b.Open(t.Context(), key)
+		_, err = b.Open(t.Context(), key, objstore.OpenOptions{})
 		requireKind(t, lake.ErrInvalid, err, name)
 		requireKind(t, lake.ErrInvalid, b.Delete(t.Context(), key), name)
 	}

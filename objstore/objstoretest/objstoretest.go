@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -44,8 +45,14 @@ func Run(t *testing.T, newBucket NewFunc) {
 		{"ranges", testRanges},
 		{"a reader is used at once by many", testConcurrentReads},
 		{"a closed reader refuses", testClosedReader},
+		{"an object is opened by its length", testGivenBytes},
+		{"another length than the object's is found", testWrongBytes},
+		{"what does not exist is not found by its length", testNotFoundByBytes},
 		{"delete is idempotent", testDelete},
+		{"many objects are deleted at once", testDeleteMany},
+		{"delete takes all keys or none", testDeleteRefuses},
 		{"a deleted key can be written again", testRecreate},
+		{"a listing tells when an object was written", testModified},
 		{"a listing is sorted by the bytes of the keys", testListOrder},
 		{"a prefix may end inside a name", testListPrefix},
 		{"a listing stops early", testListStop},
@@ -53,7 +60,9 @@ func Run(t *testing.T, newBucket NewFunc) {
 		{"invalid keys", testInvalidKeys},
 		{"unusual keys", testUnusualKeys},
 		{"a cancelled context has no effect", testCancelled},
+		{"a cancelled write cannot be committed", testCancelledWrite},
 		{"a cancelled commit publishes nothing", testCancelledCommit},
+		{"a cancelled abort leaves nothing visible", testCancelledAbort},
 		{"a local path holds the object", testLocalPath},
 	}
 	for _, test := range tests {
@@ -76,13 +85,22 @@ func read(t *testing.T, b objstore.Bucket, key string) string {
 	return string(data)
 }
 
+func listObjects(t *testing.T, b objstore.Bucket, prefix string) []objstore.Object {
+	t.Helper()
+	var objects []objstore.Object
+	require.NoError(t, b.List(t.Context(), prefix, func(o objstore.Object) error {
+		objects = append(objects, o)
+		return nil
+	}))
+	return objects
+}
+
 func list(t *testing.T, b objstore.Bucket, prefix string) []string {
 	t.Helper()
 	keys := []string{}
-	require.NoError(t, b.List(t.Context(), prefix, func(o objstore.Object) error {
+	for _, o := range listObjects(t, b, prefix) {
 		keys = append(keys, o.Key)
-		return nil
-	}))
+	}
 	return keys
 }
 
@@ -93,7 +111,7 @@ func requireKind(t *testing.T, want *lake.Error, err error, args ...any) {
 
 func requireAbsent(t *testing.T, b objstore.Bucket, key string) {
 	t.Helper()
-	_, err := b.Open(t.Context(), key)
+	_, err := b.Open(t.Context(), key, objstore.OpenOptions{})
 	requireKind(t, lake.ErrNotFound, err)
 	require.NotContains(t, list(t, b, ""), key)
 }
@@ -113,7 +131,7 @@ func testRoundTrip(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "main/t/1.parquet")
 	for rest, n := content, 1; len(rest) > 0; n = n*3 + 1 {
 		piece := rest[:min(n, len(rest))]
-		written, err := w.Write(piece)
+		written, err := w.Write(t.Context(), piece)
 		require.NoError(t, err)
 		require.Len(t, piece, written)
 		rest = rest[len(piece):]
@@ -121,12 +139,10 @@ func testRoundTrip(t *testing.T, b objstore.Bucket) {
 	require.NoError(t, w.Commit(t.Context()))
 	require.Equal(t, string(content), read(t, b, "main/t/1.parquet"))
 
-	var objects []objstore.Object
-	require.NoError(t, b.List(t.Context(), "", func(o objstore.Object) error {
-		objects = append(objects, o)
-		return nil
-	}))
-	require.Equal(t, []objstore.Object{{Key: "main/t/1.parquet", Bytes: int64(len(content))}}, objects)
+	objects := listObjects(t, b, "")
+	require.Len(t, objects, 1)
+	require.Equal(t, "main/t/1.parquet", objects[0].Key)
+	require.EqualValues(t, len(content), objects[0].Bytes)
 }
 
 func testEmptyObject(t *testing.T, b objstore.Bucket) {
@@ -138,7 +154,7 @@ func testEmptyObject(t *testing.T, b objstore.Bucket) {
 func testWriteCopies(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "k")
 	buffer := []byte("first")
-	_, err := w.Write(buffer)
+	_, err := w.Write(t.Context(), buffer)
 	require.NoError(t, err)
 	copy(buffer, "XXXXX")
 	require.NoError(t, w.Commit(t.Context()))
@@ -156,7 +172,7 @@ func testReadCopies(t *testing.T, b objstore.Bucket) {
 func testInvisible(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "a/b/k")
 	requireAbsent(t, b, "a/b/k")
-	_, err := w.Write([]byte("something"))
+	_, err := w.Write(t.Context(), []byte("something"))
 	require.NoError(t, err)
 	requireAbsent(t, b, "a/b/k")
 	require.NoError(t, w.Commit(t.Context()))
@@ -166,7 +182,7 @@ func testInvisible(t *testing.T, b objstore.Bucket) {
 
 func testDeleteWhileWriting(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "k")
-	_, err := w.Write([]byte("first"))
+	_, err := w.Write(t.Context(), []byte("first"))
 	require.NoError(t, err)
 	require.NoError(t, b.Delete(t.Context(), "k"))
 	require.NoError(t, w.Commit(t.Context()))
@@ -175,10 +191,10 @@ func testDeleteWhileWriting(t *testing.T, b objstore.Bucket) {
 
 func testAbort(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "k")
-	_, err := w.Write([]byte("first"))
+	_, err := w.Write(t.Context(), []byte("first"))
 	require.NoError(t, err)
-	require.NoError(t, w.Abort())
-	require.NoError(t, w.Abort())
+	require.NoError(t, w.Abort(t.Context()))
+	require.NoError(t, w.Abort(t.Context()))
 	requireAbsent(t, b, "k")
 	write(t, b, "k", "second")
 	require.Equal(t, "second", read(t, b, "k"))
@@ -186,10 +202,10 @@ func testAbort(t *testing.T, b objstore.Bucket) {
 
 func testAbortAfterCommit(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "k")
-	_, err := w.Write([]byte("first"))
+	_, err := w.Write(t.Context(), []byte("first"))
 	require.NoError(t, err)
 	require.NoError(t, w.Commit(t.Context()))
-	require.NoError(t, w.Abort())
+	require.NoError(t, w.Abort(t.Context()))
 	require.Equal(t, "first", read(t, b, "k"))
 }
 
@@ -197,9 +213,9 @@ func testFinished(t *testing.T, b objstore.Bucket) {
 	committed := create(t, b, "committed")
 	require.NoError(t, committed.Commit(t.Context()))
 	aborted := create(t, b, "aborted")
-	require.NoError(t, aborted.Abort())
+	require.NoError(t, aborted.Abort(t.Context()))
 	for _, w := range []objstore.Writer{committed, aborted} {
-		_, err := w.Write([]byte("late"))
+		_, err := w.Write(t.Context(), []byte("late"))
 		requireKind(t, lake.ErrState, err)
 		requireKind(t, lake.ErrState, w.Commit(t.Context()))
 	}
@@ -217,7 +233,7 @@ func testExists(t *testing.T, b objstore.Bucket) {
 func testNotFound(t *testing.T, b objstore.Bucket) {
 	write(t, b, "folder/k", "first")
 	for _, key := range []string{"k", "folder", "folder/k2", "folder/k/below", "other/k"} {
-		_, err := b.Open(t.Context(), key)
+		_, err := b.Open(t.Context(), key, objstore.OpenOptions{})
 		requireKind(t, lake.ErrNotFound, err, "key %q", key)
 		require.NoError(t, b.Delete(t.Context(), key), "key %q", key)
 	}
@@ -229,7 +245,7 @@ func testNotFound(t *testing.T, b objstore.Bucket) {
 func testRanges(t *testing.T, b objstore.Bucket) {
 	const content = "0123456789"
 	write(t, b, "k", content)
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.Close()) }()
 	require.Equal(t, int64(len(content)), r.Size())
@@ -261,12 +277,52 @@ func testRanges(t *testing.T, b objstore.Bucket) {
 
 func testClosedReader(t *testing.T, b objstore.Bucket) {
 	write(t, b, "k", "first")
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	require.NoError(t, r.Close())
 	require.NoError(t, r.Close())
 	_, err = r.ReadAt(t.Context(), make([]byte, 5), 0)
 	requireKind(t, lake.ErrState, err)
+}
+
+func testGivenBytes(t *testing.T, b objstore.Bucket) {
+	write(t, b, "k", "content")
+	for _, given := range []int64{7, 0, lake.Unknown} {
+		r, err := b.Open(t.Context(), "k", objstore.OpenOptions{Bytes: given})
+		require.NoError(t, err)
+		require.EqualValues(t, 7, r.Size())
+		p := make([]byte, 8)
+		n, err := r.ReadAt(t.Context(), p, 3)
+		require.ErrorIs(t, err, io.EOF)
+		require.Equal(t, "tent", string(p[:n]))
+		require.NoError(t, r.Close())
+	}
+}
+
+// testWrongBytes lets a store find out by a read, if it opens without asking.
+func testWrongBytes(t *testing.T, b objstore.Bucket) {
+	write(t, b, "k", "content")
+	for _, given := range []int64{6, 8, 1000} {
+		r, err := b.Open(t.Context(), "k", objstore.OpenOptions{Bytes: given})
+		require.NoError(t, err)
+		if r.Size() == given {
+			_, err = r.ReadAt(t.Context(), make([]byte, 1), 0)
+			requireKind(t, lake.ErrCorrupt, err)
+		} else {
+			require.EqualValues(t, 7, r.Size())
+		}
+		require.NoError(t, r.Close())
+	}
+}
+
+// testNotFoundByBytes lets a store find out by a read, if it opens without asking.
+func testNotFoundByBytes(t *testing.T, b objstore.Bucket) {
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{Bytes: 7})
+	if err == nil {
+		_, err = r.ReadAt(t.Context(), make([]byte, 1), 0)
+		require.NoError(t, r.Close())
+	}
+	requireKind(t, lake.ErrNotFound, err)
 }
 
 func testDelete(t *testing.T, b objstore.Bucket) {
@@ -279,6 +335,32 @@ func testDelete(t *testing.T, b objstore.Bucket) {
 	require.Equal(t, []string{"a/l"}, list(t, b, ""))
 }
 
+func testDeleteMany(t *testing.T, b objstore.Bucket) {
+	keys := make([]string, objstore.DeleteKeysMax)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("a/%d", i)
+	}
+	for _, key := range append([]string{"b"}, keys[:20]...) {
+		write(t, b, key, "first")
+	}
+	require.NoError(t, b.Delete(t.Context()))
+	require.NoError(t, b.Delete(t.Context(), keys[0], keys[0], "never/was", keys[1]))
+	require.Len(t, list(t, b, ""), 19)
+	require.NoError(t, b.Delete(t.Context(), keys...))
+	require.Equal(t, []string{"b"}, list(t, b, ""))
+}
+
+func testDeleteRefuses(t *testing.T, b objstore.Bucket) {
+	write(t, b, "k", "first")
+	requireKind(t, lake.ErrInvalid, b.Delete(t.Context(), "k", "../k"))
+	tooMany := make([]string, objstore.DeleteKeysMax+1)
+	for i := range tooMany {
+		tooMany[i] = "k"
+	}
+	requireKind(t, lake.ErrInvalid, b.Delete(t.Context(), tooMany...))
+	require.Equal(t, "first", read(t, b, "k"))
+}
+
 func testRecreate(t *testing.T, b objstore.Bucket) {
 	write(t, b, "k", "a first content")
 	require.Equal(t, "a first content", read(t, b, "k"))
@@ -289,7 +371,7 @@ func testRecreate(t *testing.T, b objstore.Bucket) {
 
 func testCancelled(t *testing.T, b objstore.Bucket) {
 	write(t, b, "k", "first")
-	r, err := b.Open(t.Context(), "k")
+	r, err := b.Open(t.Context(), "k", objstore.OpenOptions{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.Close()) }()
 
@@ -297,7 +379,7 @@ func testCancelled(t *testing.T, b objstore.Bucket) {
 	cancel()
 	_, err = b.Create(ctx, "new")
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = b.Open(ctx, "k")
+	_, err = b.Open(ctx, "k", objstore.OpenOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = r.ReadAt(ctx, make([]byte, 5), 0)
 	require.ErrorIs(t, err, context.Canceled)
@@ -309,16 +391,47 @@ func testCancelled(t *testing.T, b objstore.Bucket) {
 	require.Equal(t, "first", read(t, b, "k"))
 }
 
+func testCancelledWrite(t *testing.T, b objstore.Bucket) {
+	w := create(t, b, "k")
+	_, err := w.Write(t.Context(), []byte("first"))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = w.Write(ctx, []byte(" second"))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = w.Write(t.Context(), []byte(" third"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, w.Commit(t.Context()), context.Canceled)
+	requireAbsent(t, b, "k")
+	write(t, b, "k", "second")
+	require.Equal(t, "second", read(t, b, "k"))
+}
+
+func testCancelledAbort(t *testing.T, b objstore.Bucket) {
+	w := create(t, b, "k")
+	_, err := w.Write(t.Context(), []byte("first"))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.Abort(ctx); err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	requireKind(t, lake.ErrState, w.Commit(t.Context()))
+	requireAbsent(t, b, "k")
+	write(t, b, "k", "second")
+	require.Equal(t, "second", read(t, b, "k"))
+}
+
 func testCancelledCommit(t *testing.T, b objstore.Bucket) {
 	w := create(t, b, "k")
-	_, err := w.Write([]byte("first"))
+	_, err := w.Write(t.Context(), []byte("first"))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, w.Commit(ctx), context.Canceled)
 	requireAbsent(t, b, "k")
 	requireKind(t, lake.ErrState, w.Commit(t.Context()))
-	require.NoError(t, w.Abort())
+	require.NoError(t, w.Abort(t.Context()))
 	requireAbsent(t, b, "k")
 	write(t, b, "k", "second")
 	require.Equal(t, "second", read(t, b, "k"))

@@ -1,13 +1,15 @@
 // Package retry decorates an object store so that requests which may be
 // repeated without harm are repeated when the store does not answer: Open,
 // ReadAt, Delete and List. Writes are not: whether a commit took effect is
-// not known after an error, and the writer decides.
+// not known after an error, and the writer decides. The server counts what is
+// repeated among its metrics.
 package retry
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/flightlake/flightlake/lake"
@@ -37,10 +39,15 @@ type Options struct {
 	RandomFunc func() float64
 }
 
+// Stats are how often requests were repeated since the Bucket was made.
+type Stats struct{ Open, ReadAt, Delete, List int64 }
+
 // Bucket repeats requests to another Bucket. It is safe for concurrent use.
 type Bucket struct {
 	inner   objstore.Bucket
 	options Options
+
+	open, readAt, remove, list atomic.Int64 // repeated requests
 }
 
 var _ objstore.Bucket = (*Bucket)(nil)
@@ -65,6 +72,11 @@ func New(inner objstore.Bucket, options Options) *Bucket {
 	return &Bucket{inner: inner, options: options}
 }
 
+// Stats returns the counters.
+func (b *Bucket) Stats() Stats {
+	return Stats{Open: b.open.Load(), ReadAt: b.readAt.Load(), Delete: b.remove.Load(), List: b.list.Load()}
+}
+
 // Sleep waits for d or until ctx ends, and returns the error of ctx.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -83,10 +95,10 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 }
 
 // Open implements objstore.Bucket.
-func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) {
+func (b *Bucket) Open(ctx context.Context, key string, o objstore.OpenOptions) (objstore.Reader, error) {
 	var inner objstore.Reader
-	err := b.do(ctx, func() (err error) {
-		inner, err = b.inner.Open(ctx, key)
+	err := b.do(ctx, &b.open, func() (err error) {
+		inner, err = b.inner.Open(ctx, key, o)
 		return err
 	})
 	if err != nil {
@@ -95,9 +107,31 @@ func (b *Bucket) Open(ctx context.Context, key string) (objstore.Reader, error) 
 	return &reader{Reader: inner, bucket: b}, nil
 }
 
-// Delete implements objstore.Bucket.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	return b.do(ctx, func() error { return b.inner.Delete(ctx, key) })
+// Delete implements objstore.Bucket. Only the keys are repeated to which the
+// store gave no answer.
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	var failed []objstore.KeyError // for good
+	err := b.do(ctx, &b.remove, func() error {
+		err := b.inner.Delete(ctx, keys...)
+		var some *objstore.DeleteError
+		if !errors.As(err, &some) {
+			return err
+		}
+		var again []objstore.KeyError
+		keys = nil
+		for _, f := range some.Failed {
+			if errors.Is(f.Err, lake.ErrUnavailable) {
+				again, keys = append(again, f), append(keys, f.Key)
+			} else {
+				failed = append(failed, f)
+			}
+		}
+		return objstore.NewDeleteError(again)
+	})
+	if len(failed) == 0 {
+		return err
+	}
+	return objstore.NewDeleteError(append(failed, objstore.FailedKeys(keys, err)...))
 }
 
 // List implements objstore.Bucket. fn sees each object once, also if the
@@ -105,7 +139,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 func (b *Bucket) List(ctx context.Context, prefix string, fn func(objstore.Object) error) error {
 	var last string // the last key that fn saw; no key is empty
 	var fnErr error
-	err := b.do(ctx, func() error {
+	err := b.do(ctx, &b.list, func() error {
 		err := b.inner.List(ctx, prefix, func(o objstore.Object) error {
 			if o.Key <= last {
 				return nil
@@ -136,7 +170,7 @@ type reader struct {
 // ReadAt implements objstore.Reader. What an attempt read is not read again.
 func (r *reader) ReadAt(ctx context.Context, p []byte, offset int64) (int, error) {
 	var done int
-	err := r.bucket.do(ctx, func() error {
+	err := r.bucket.do(ctx, &r.bucket.readAt, func() error {
 		n, err := r.Reader.ReadAt(ctx, p[done:], offset+int64(done))
 		done += n
 		return err
@@ -145,8 +179,8 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, offset int64) (int, error
 }
 
 // do calls attempt until it succeeds, fails with another Kind than
-// KindUnavailable, or was called often enough.
-func (b *Bucket) do(ctx context.Context, attempt func() error) error {
+// KindUnavailable, or was called often enough. It counts the calls after the first.
+func (b *Bucket) do(ctx context.Context, retries *atomic.Int64, attempt func() error) error {
 	bound := min(b.options.Delay, b.options.DelayMax)
 	for i := 1; ; i++ {
 		err := attempt()
@@ -157,6 +191,7 @@ func (b *Bucket) do(ctx context.Context, attempt func() error) error {
 		if sleepErr := b.options.SleepFunc(ctx, wait); sleepErr != nil {
 			return errors.Join(sleepErr, err)
 		}
+		retries.Add(1)
 		bound = min(2*bound, b.options.DelayMax)
 	}
 }

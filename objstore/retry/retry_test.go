@@ -76,7 +76,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)
 	b.faults.Inject(fault.Fault{Count: fault.Forever})
-	_, err := b.Open(t.Context(), "a")
+	_, err := b.Open(t.Context(), "a", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrUnavailable)
 	require.Len(t, b.faults.Calls(), 4)
 }
@@ -84,7 +84,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 func TestOtherKindsAndWritesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)
-	_, err := b.Open(t.Context(), "missing")
+	_, err := b.Open(t.Context(), "missing", objstore.OpenOptions{})
 	require.ErrorIs(t, err, lake.ErrNotFound)
 	b.faults.Inject(fault.Fault{Op: fault.OpCreate})
 	require.ErrorIs(t, objstore.WriteAll(t.Context(), b, "new", nil), lake.ErrUnavailable)
@@ -95,13 +95,51 @@ func TestOtherKindsAndWritesAreNotRepeated(t *testing.T) {
 	require.Empty(t, b.slept)
 }
 
+func TestDeleteRepeatsOnlyTheKeysWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	mine := lake.Errorf(lake.KindState, "the object is locked")
+	b.faults.Inject(fault.Fault{Op: fault.OpDelete, Key: "a", Err: mine}, fault.Fault{Op: fault.OpDelete, Key: "b", Count: 2})
+	err := b.Delete(t.Context(), "a", "b", "c")
+	require.Equal(t, []objstore.KeyError{{Key: "a", Err: mine}}, objstore.FailedKeys([]string{"a", "b", "c"}, err))
+	require.Equal(t, []fault.Call{
+		{Op: fault.OpDelete, Key: "a", Failed: true},
+		{Op: fault.OpDelete, Key: "b", Failed: true},
+		{Op: fault.OpDelete, Key: "c"},
+		{Op: fault.OpDelete, Key: "b", Failed: true},
+		{Op: fault.OpDelete, Key: "b"},
+	}, b.faults.Calls())
+
+	b.faults.Inject(fault.Fault{Op: fault.OpDelete, Key: "c", Count: fault.Forever}, fault.Fault{Op: fault.OpDelete, Key: "d", Err: mine})
+	failed := objstore.FailedKeys(nil, b.Delete(t.Context(), "b", "c", "d"))
+	require.Len(t, failed, 2)
+	require.Equal(t, objstore.KeyError{Key: "d", Err: mine}, failed[0])
+	require.Equal(t, "c", failed[1].Key)
+	require.ErrorIs(t, failed[1].Err, lake.ErrUnavailable)
+}
+
+func TestStatsCountRepeatedRequests(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	for i, op := range []fault.Op{fault.OpOpen, fault.OpReadAt, fault.OpList} {
+		b.faults.Inject(fault.Fault{Op: op, Count: i + 1})
+	}
+	_, err := objstore.ReadAll(t.Context(), b, "a", 100)
+	require.NoError(t, err)
+	require.NoError(t, b.List(t.Context(), "", func(objstore.Object) error { return nil }))
+	require.Equal(t, retry.Stats{Open: 1, ReadAt: 2, List: 3}, b.Stats())
+	b.faults.Inject(fault.Fault{Op: fault.OpDelete, Count: fault.Forever})
+	require.Error(t, b.Delete(t.Context(), "a"))
+	require.Equal(t, retry.Stats{Open: 1, ReadAt: 2, Delete: 3, List: 3}, b.Stats())
+}
+
 func TestCancelledWaitEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)
 	b.faults.Inject(fault.Fault{Count: fault.Forever})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := b.Open(ctx, "a")
+	_, err := b.Open(ctx, "a", objstore.OpenOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.Len(t, b.faults.Calls(), 1)
 }

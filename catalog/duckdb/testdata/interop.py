@@ -83,6 +83,18 @@ def append(con):
     return {}
 
 
+def add_files(con, catalog):
+    """Adds files that lie beside the lake."""
+    folder = os.path.join(os.path.dirname(catalog), "outside", "r=x")
+    os.makedirs(folder)
+    con.execute("CREATE TABLE added (i BIGINT, s STRUCT(a INTEGER, b VARCHAR), r VARCHAR, more INTEGER)")
+    for name in ("1", "2"):
+        con.execute(f"""COPY (SELECT {{'b': 'x', 'a': 1}} AS S, 5 AS i) TO '{folder}/{name}.parquet' (FIELD_IDS 'auto')""")
+        con.execute(f"""CALL ducklake_add_data_files('l', 'added', '{folder}/{name}.parquet', allow_missing => true,
+            hive_partitioning => true)""")
+    return {}
+
+
 def main():
     catalog, mode = sys.argv[1:3]
     if mode == "create":
@@ -90,7 +102,8 @@ def main():
         con.execute("CREATE TABLE made_by_extension AS SELECT 42 AS answer, 'x' AS text FROM range(20)")
         answer = {}
     else:
-        answer = {"look": look, "write": write, "append": append}[mode](attach(catalog))
+        modes = {"look": look, "write": write, "append": append, "add_files": lambda con: add_files(con, catalog)}
+        answer = modes[mode](attach(catalog))
     json.dump(answer, sys.stdout, default=str)
 
 

@@ -1,6 +1,7 @@
 package pqenc
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"slices"
@@ -14,10 +15,15 @@ const (
 	formatVersion = 1
 )
 
+// Sink is what a File is written to: objstore.Writer is one.
+type Sink interface {
+	Write(ctx context.Context, p []byte) (int, error)
+}
+
 // File writes row groups, the page index and the footer to a sink. The sink's
 // errors are returned as they are.
 type File struct {
-	sink      io.Writer
+	sink      Sink
 	schema    *Schema
 	createdBy string
 	offset    int64
@@ -43,9 +49,9 @@ type chunkMeta struct {
 }
 
 // NewFile begins a file. createdBy goes into the footer.
-func NewFile(sink io.Writer, schema *Schema, createdBy string) (*File, error) {
+func NewFile(ctx context.Context, sink Sink, schema *Schema, createdBy string) (*File, error) {
 	f := &File{sink: sink, schema: schema, createdBy: createdBy}
-	return f, f.write([]byte(magic))
+	return f, f.write(ctx, []byte(magic))
 }
 
 // Size returns how many bytes have been written.
@@ -54,8 +60,8 @@ func (f *File) Size() int64 { return f.offset }
 // RowGroups returns how many row groups have been written.
 func (f *File) RowGroups() int { return len(f.groups) }
 
-func (f *File) write(b []byte) error {
-	n, err := f.sink.Write(b)
+func (f *File) write(ctx context.Context, b []byte) error {
+	n, err := f.sink.Write(ctx, b)
 	f.offset += int64(n)
 	if err == nil && n < len(b) {
 		err = io.ErrShortWrite
@@ -65,7 +71,7 @@ func (f *File) write(b []byte) error {
 
 // WriteRowGroup appends a row group of one chunk per leaf of the schema. The
 // chunks may be encoded again afterwards.
-func (f *File) WriteRowGroup(rows int64, chunks []*Chunk) error {
+func (f *File) WriteRowGroup(ctx context.Context, rows int64, chunks []*Chunk) error {
 	g := group{rows: rows, offset: f.offset, chunks: make([]chunkMeta, len(chunks))}
 	for i, c := range chunks {
 		if int64(c.Rows) != rows {
@@ -77,7 +83,7 @@ func (f *File) WriteRowGroup(rows int64, chunks []*Chunk) error {
 			m.pages[p].offset += f.offset
 		}
 		g.chunks[i] = m
-		if err := f.write(c.buf); err != nil {
+		if err := f.write(ctx, c.buf); err != nil {
 			return err
 		}
 	}
@@ -88,8 +94,8 @@ func (f *File) WriteRowGroup(rows int64, chunks []*Chunk) error {
 
 // Close writes the page index and the footer, and returns the length of the
 // footer without its length field and magic. It does not close the sink.
-func (f *File) Close() (footer int64, err error) {
-	if err := f.writePageIndex(); err != nil {
+func (f *File) Close(ctx context.Context) (footer int64, err error) {
+	if err := f.writePageIndex(ctx); err != nil {
 		return 0, err
 	}
 	t := &thriftWriter{}
@@ -97,12 +103,12 @@ func (f *File) Close() (footer int64, err error) {
 	size := len(t.buf)
 	t.buf = binary.LittleEndian.AppendUint32(t.buf, uint32(size))
 	t.buf = append(t.buf, magic...)
-	return int64(size), f.write(t.buf)
+	return int64(size), f.write(ctx, t.buf)
 }
 
 // writePageIndex writes all column indexes and then all offset indexes, as
 // Parquet PageIndex.md places them.
-func (f *File) writePageIndex() error {
+func (f *File) writePageIndex(ctx context.Context) error {
 	t := &thriftWriter{}
 	for g := range f.groups {
 		for c := range f.groups[g].chunks {
@@ -126,7 +132,7 @@ func (f *File) writePageIndex() error {
 			m.offsetIndexOffset, m.offsetIndexSize = f.offset+int64(start), int32(len(t.buf)-start)
 		}
 	}
-	return f.write(t.buf)
+	return f.write(ctx, t.buf)
 }
 
 func (m *chunkMeta) writeColumnIndex(t *thriftWriter) {
