@@ -102,6 +102,14 @@ func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	}
 }
 
+// WithAllocator returns a Scanner whose batches come from what wrapFunc makes of
+// its allocator, such as one that counts, and else is s: both share their limits.
+func (s *Scanner) WithAllocator(wrapFunc func(memory.Allocator) memory.Allocator) *Scanner {
+	out := *s
+	out.mem = wrapFunc(s.mem)
+	return &out
+}
+
 // Scan streams the rows of scan in the order of its tasks, as batches in
 // lake.ArrowSchema of the projected columns. The caller releases the reader,
 // which frees everything at once, read or not. Files are opened while reading,
