@@ -62,7 +62,7 @@ func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (statement.Ing
 	if in.Table == "" {
 		return in, lake.Errorf(lake.KindInvalid, "the ingest names no table")
 	}
-	if name := cmd.GetCatalog(); name != "" && !(in.Temporary && strings.EqualFold(name, temporaryCatalog)) {
+	if name := cmd.GetCatalog(); name != "" && !(in.Temporary && strings.EqualFold(name, lake.TemporarySchema)) {
 		if err := checkCatalog(name); err != nil {
 			return in, err
 		}

@@ -21,7 +21,6 @@ const (
 	keyEncrypted     = "encrypted"
 	keyFormatVersion = "format_version"
 	createdBy        = "flightlake"
-	firstSchema      = "main"
 )
 
 // prepare creates, adopts or checks the tables, in one transaction.
@@ -92,9 +91,9 @@ func (c *Catalog) create(ctx context.Context, s *session) error {
 			{keyEncrypted, "false", nil, nil},
 		}},
 		{"ducklake_snapshot", [][]any{{int64(0), now, int64(0), int64(1), int64(0)}}},
-		{"ducklake_snapshot_changes", [][]any{{int64(0), "created_schema:" + quoteName(firstSchema), nil, nil, nil}}},
+		{"ducklake_snapshot_changes", [][]any{{int64(0), "created_schema:" + quoteName(lake.DefaultSchema), nil, nil, nil}}},
 		{"ducklake_schema", [][]any{
-			{int64(0), uuid.New(), int64(0), nil, firstSchema, firstSchema + "/", true},
+			{int64(0), uuid.New(), int64(0), nil, lake.DefaultSchema, lake.DefaultSchema + "/", true},
 		}},
 	}
 	for _, r := range inserts {
