@@ -36,7 +36,7 @@ func firstWord(text string) string {
 func (s *Executor) boundRows(ctx context.Context, t *target, in insertion) (array.RecordReader, error) {
 	positions, ok := parameterRow(in.statement)
 	if !ok || in.params == nil {
-		return nil, nil //nolint:nilnil // the usual way is another one
+		return nil, nil // the usual way is another one
 	}
 	columns, err := t.named(in.statement.Insert.Columns)
 	if err != nil || len(columns) != len(positions) {

@@ -208,7 +208,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 // callStream is a stream whose context knows its call.
 type callStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // gRPC streams carry their context
+	ctx context.Context // gRPC streams carry their context
 }
 
 // Context returns the context of the call.

@@ -171,7 +171,7 @@ func parseBoolean(text string) (Value, bool) {
 }
 
 // uuidGroups are the lengths in bytes of the groups of a UUID's text.
-var uuidGroups = [...]int{4, 2, 2, 2, 6} //nolint:gochecknoglobals // a read-only table of RFC 9562
+var uuidGroups = [...]int{4, 2, 2, 2, 6} // a read-only table of RFC 9562
 
 // parseUUID reads the canonical form only, in either case.
 func parseUUID(text string) (Value, bool) {

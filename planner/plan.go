@@ -189,10 +189,10 @@ func (p *Planner) shape(ctx context.Context, req Request, plan *Plan) (*shape, e
 	twins := Twins(req.Tables)
 	switch {
 	case len(twins) == 0 || a.Statement.Query == nil:
-		return nil, nil //nolint:nilnil // nothing to plan is no error
+		return nil, nil // nothing to plan is no error
 	case !a.Exact:
 		plan.Note = "the statement cannot be serialised"
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	tree, err := p.frontend.Optimize(ctx, a.TwinSQL(req.Tables), twins)
 	var s *shape
@@ -213,7 +213,7 @@ func (p *Planner) shape(ctx context.Context, req Request, plan *Plan) (*shape, e
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	plan.Note = "no plan could be had: " + message
-	return nil, nil //nolint:nilnil // the statement is read unpruned; the engine reports what is wrong with it
+	return nil, nil // the statement is read unpruned; the engine reports what is wrong with it
 }
 
 // take sets the columns and predicates of the reads. A reference that is read

@@ -24,7 +24,7 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	case ref.closed:
 		return nil, lake.Errorf(lake.KindForbidden, "system view %q is closed to clients", ref.String())
 	case ref.System || ref.Metadata, ref.candidate && !ref.fileLike():
-		return nil, nil //nolint:nilnil // no table is an answer: the reference is not one of the lake
+		return nil, nil // no table is an answer: the reference is not one of the lake
 	case ref.Quoted:
 		return nil, lake.Errorf(lake.KindForbidden, "%s: reading files of the server is closed to clients", lake.QuoteLiteral(ref.Name))
 	case ref.Catalog != "" && !strings.EqualFold(ref.Catalog, lake.CatalogName):

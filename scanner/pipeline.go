@@ -34,7 +34,7 @@ type pipeline struct {
 	schema  *arrow.Schema
 	ordered bool
 
-	ctx     context.Context //nolint:containedctx // the scan's own, cancelled when it ends
+	ctx     context.Context // the scan's own, cancelled when it ends
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 

@@ -220,7 +220,7 @@ func (g *group) keepSnapshots(rows []int32, n int64) ([]int32, error) {
 		return nil, err
 	}
 	defer arr.Release()
-	ids := arr.(*array.Int64) //nolint:forcetypeassert // the converter's target
+	ids := arr.(*array.Int64) // the converter's target
 	out := rows[:0]
 	for _, r := range rows {
 		if ids.IsValid(int(r)) && lake.SnapshotID(ids.Value(int(r))) <= g.pipeline.scan.Snapshot {

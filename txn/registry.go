@@ -184,20 +184,20 @@ func (r *registry) of(c session.Caller, join bool) (*Transaction, error) {
 		return r.find(c.Transaction, c.Identity)
 	}
 	if c.Session == nil {
-		return nil, nil //nolint:nilnil // a call outside of transactions is the usual case
+		return nil, nil // a call outside of transactions is the usual case
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of := r.bySession[c.Session]
 	switch {
 	case of == nil:
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	case of.sql != nil:
 		return of.sql, nil
 	case join && len(of.protocol) == 1:
 		return of.protocol[0], nil
 	}
-	return nil, nil //nolint:nilnil // as above
+	return nil, nil
 }
 
 // all returns the open transactions, of one session if x is not nil.
