@@ -214,7 +214,7 @@ func missingFile(message string) bool {
 // resultReader is the stream of a query's batches.
 type resultReader struct {
 	executor   *Executor
-	ctx        context.Context //nolint:containedctx // a record reader has no other way to be cancelled
+	ctx        context.Context // a record reader has no other way to be cancelled
 	query      Query
 	connection *connection
 	cancel     context.CancelFunc // ends the work

@@ -112,7 +112,7 @@ func (p *plan) addFile(t *lake.Table, leaves map[lake.FieldID]lake.Column, stats
 // partition adds the partition values and returns the id of their spec, or nil.
 func (p *plan) partition(t *lake.Table, leaves map[lake.FieldID]lake.Column, id int64, f *lake.DataFile) (any, error) {
 	if len(f.PartitionValues) == 0 {
-		return nil, nil //nolint:nilnil // NULL is the id of no spec
+		return nil, nil // NULL is the id of no spec
 	}
 	if t.Partition == nil || len(f.PartitionValues) != len(t.Partition.Fields) ||
 		(f.PartitionID != 0 && f.PartitionID != t.Partition.ID) {
