@@ -52,8 +52,8 @@ func NewFilter(p Predicate, columns []lake.Column) (*Filter, error) {
 func (f *Filter) Select(batch arrow.RecordBatch, into []int32) ([]int32, error) {
 	m := f.masks.Get().(*masks)
 	defer f.masks.Put(m)
-	mask := m.take(int(batch.NumRows()))
-	defer m.give(mask)
+	mask := m.get(int(batch.NumRows()))
+	defer m.put(mask)
 	if err := f.root.eval(m, batch, mask); err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func (f *Filter) Select(batch arrow.RecordBatch, into []int32) ([]int32, error) 
 // masks are buffers of truth values that one evaluation uses again and again.
 type masks struct{ free [][]uint8 }
 
-// take returns a mask of n rows with any content.
-func (m *masks) take(n int) []uint8 {
+// get returns a mask of n rows with any content.
+func (m *masks) get(n int) []uint8 {
 	if last := len(m.free) - 1; last >= 0 {
 		b := m.free[last]
 		m.free = m.free[:last]
@@ -81,7 +81,7 @@ func (m *masks) take(n int) []uint8 {
 	return make([]uint8, n)
 }
 
-func (m *masks) give(b []uint8) { m.free = append(m.free, b) }
+func (m *masks) put(b []uint8) { m.free = append(m.free, b) }
 
 func compile(p Predicate, columns []lake.Column) (node, error) {
 	switch p := p.(type) {
@@ -185,8 +185,8 @@ func evalTerms(m *masks, batch arrow.RecordBatch, terms []node, out []uint8, joi
 	if err := terms[0].eval(m, batch, out); err != nil {
 		return err
 	}
-	other := m.take(len(out))
-	defer m.give(other)
+	other := m.get(len(out))
+	defer m.put(other)
 	for _, t := range terms[1:] {
 		if err := t.eval(m, batch, other); err != nil {
 			return err

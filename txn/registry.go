@@ -57,14 +57,15 @@ func (t *Transaction) end() *Work {
 	return t.work
 }
 
-// tombstone tells how a transaction ended.
+// tombstone says how a transaction ended.
 type tombstone struct {
 	identity *auth.Identity
 	text     string // such as "was rolled back"
 }
 
-// registry holds the transactions that are open, and how others ended. Safe for
-// concurrent use.
+// registry holds the transactions that are open, and how others ended, so that a
+// client that is late learns what became of its own. Safe for concurrent use: mu is
+// held for look-ups only, never while a transaction ends.
 type registry struct {
 	mu         sync.Mutex
 	open       map[session.TransactionID]*Transaction    // guarded by mu

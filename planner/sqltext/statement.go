@@ -77,7 +77,7 @@ func (n ObjectName) String() string {
 	return strings.Join(parts, ".")
 }
 
-// Classify reads text, which must hold one statement, and tells what it is.
+// Classify reads text, which must hold one statement, and returns its kind and parts.
 //
 // Errors: KindInvalid for an empty text, several statements, or a statement of a kind
 // that is taken apart here and is malformed; KindUnsupported for a clause that
