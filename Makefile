@@ -101,6 +101,9 @@ fuzz: ## every fuzz target for FUZZ_TIME (10s)
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint with .golangci.yml
+	@for linter in $$(grep -rhoE --include='*.go' '//nolint:[a-z,]+' . | cut -d: -f2 | tr , '\n' | sort -u); do \
+	  grep -qE "^    - $$linter( |$$)" .golangci.yml || { echo "a nolint names $$linter, which is not enabled"; exit 1; }; \
+	done
 	$(LINT) run
 
 .PHONY: fmt

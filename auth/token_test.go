@@ -265,7 +265,7 @@ func TestTokenWithoutSectionIsRefused(t *testing.T) {
 
 func TestKeySetsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // short on purpose
+	short, err := rsa.GenerateKey(rand.Reader, 1024) // short on purpose
 	require.NoError(t, err)
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

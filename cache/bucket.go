@@ -20,7 +20,7 @@ const (
 	FooterBytesMax = 8 << 20
 	// trailerBytes is how far from the end of the object the read of a footer
 	// may stop. Formats that are read from the end, as Parquet is, close with a
-	// few bytes that tell the footer's length: a reader fetches these first,
+	// few bytes that hold the footer's length: a reader fetches these first,
 	// then the footer before them.
 	trailerBytes = 8
 )

@@ -32,7 +32,8 @@ type Stats struct {
 }
 
 // Cache maps keys to immutable values, of which it keeps the most recently
-// used within a budget. It is safe for concurrent use.
+// used within a budget. It is safe for concurrent use: values are loaded without mu,
+// once for all callers who miss them meanwhile, so that no hit waits for I/O.
 type Cache[K comparable, V any] struct {
 	bytesMax int64
 	ledger   ledger[K, V]
@@ -45,7 +46,7 @@ type Cache[K comparable, V any] struct {
 	stats Stats
 }
 
-// ledger tells what entries cost. All but cost are called with Cache.mu held.
+// ledger returns what entries cost. All but cost are called with Cache.mu held.
 type ledger[K comparable, V any] interface {
 	// cost returns the bytes that the value holds by itself.
 	cost(K, V) int64

@@ -15,7 +15,7 @@ import (
 )
 
 // budgets are those of the property tests: nothing, a few versions, all.
-var budgets = []int64{-1, 1500, 4000, 20_000, 0} //nolint:gochecknoglobals // read only
+var budgets = []int64{-1, 1500, 4000, 20_000, 0} // read only
 
 // setupTables returns a model with files 1..n added in snapshots 1..n to table 1.
 func setupTables(n int) (*model, *cache.Tables) {
@@ -217,7 +217,7 @@ func TestVersionsAreRightWhileOthersCommit(t *testing.T) {
 			c := cache.NewTables(m, cache.TablesOptions{BytesMax: bytesMax})
 			var wait sync.WaitGroup
 			wait.Go(func() {
-				random := rand.New(rand.NewPCG(1, uint64(bytesMax))) //nolint:gosec // a test's seed
+				random := rand.New(rand.NewPCG(1, uint64(bytesMax))) // a test's seed
 				for range commits {
 					m.commit(func(_ string, n int) int { return random.IntN(n) })
 				}
@@ -225,7 +225,7 @@ func TestVersionsAreRightWhileOthersCommit(t *testing.T) {
 			differences := make([]string, readers)
 			for i := range readers {
 				wait.Go(func() {
-					random := rand.New(rand.NewPCG(2, uint64(i))) //nolint:gosec // a test's seed
+					random := rand.New(rand.NewPCG(2, uint64(i))) // a test's seed
 					for range asks {
 						s := m.latest()
 						if random.IntN(3) == 0 {

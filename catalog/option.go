@@ -21,9 +21,6 @@ const (
 // that hold declared keys.
 const OwnOptionPrefix = "flightlake_"
 
-// FirstSchema is the schema that every lake begins with.
-const FirstSchema = "main"
-
 // FirstOptions returns the options of a new lake.
 func FirstOptions(dataPath string) map[string]string {
 	return map[string]string{

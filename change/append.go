@@ -123,7 +123,7 @@ func (s *Executor) writeTemporary(ctx context.Context, x *session.Session, spec 
 
 // temporaryWriter returns a writer to a bucket that ends with its process.
 func temporaryWriter(bucket *mem.Bucket) *writer.Writer {
-	return writer.New(bucket, func(context.Context, []string) error { return nil })
+	return writer.New(bucket, func(context.Context, []string) error { return nil }, writer.Settings{})
 }
 
 // unwrite removes files that write has written and no table has.

@@ -210,16 +210,11 @@ func castSQL(all, given []lake.Column, query string) string {
 		}
 		c := &all[i]
 		position := slices.IndexFunc(given, func(g lake.Column) bool { return g.ID == c.ID })
-		switch {
-		case position >= 0:
-			b.WriteString("CAST(c" + strconv.Itoa(position) + " AS " + c.SQLType() + ")")
-		case c.Default == nil:
-			b.WriteString("CAST(NULL AS " + c.SQLType() + ")")
-		case c.DefaultIsExpression:
-			b.WriteString("CAST((" + *c.Default + ") AS " + c.SQLType() + ")")
-		default:
-			b.WriteString("CAST(" + lake.QuoteLiteral(*c.Default) + " AS " + c.SQLType() + ")")
+		value := "(" + c.DefaultSQL() + ")"
+		if position >= 0 {
+			value = "c" + strconv.Itoa(position)
 		}
+		b.WriteString("CAST(" + value + " AS " + c.SQLType() + ")")
 		b.WriteString(" AS " + lake.QuoteIdent(c.Name))
 	}
 	b.WriteString(" FROM (" + query + "\n) AS q(")

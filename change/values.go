@@ -36,7 +36,7 @@ func firstWord(text string) string {
 func (s *Executor) boundRows(ctx context.Context, t *target, in insertion) (array.RecordReader, error) {
 	positions, ok := parameterRow(in.statement)
 	if !ok || in.params == nil {
-		return nil, nil //nolint:nilnil // the usual way is another one
+		return nil, nil // the usual way is another one
 	}
 	columns, err := t.named(in.statement.Insert.Columns)
 	if err != nil || len(columns) != len(positions) {
@@ -110,8 +110,8 @@ func (s *Executor) boundStatements(ctx context.Context, v *view.View, in inserti
 	return mergeRows(in.statement, out)
 }
 
-// UpdateParams returns the parameters of an update as preparing it tells them; those of
-// INSERT ... VALUES have the types of their columns.
+// UpdateParams returns the parameters of an update for a client that prepares it; those
+// of INSERT ... VALUES have the types of their columns.
 //
 // Errors: KindNotFound, KindForbidden for the table of an INSERT.
 func UpdateParams(v *view.View, st *sqltext.Statement) (*arrow.Schema, error) {

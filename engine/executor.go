@@ -36,12 +36,6 @@ const (
 	executorOverlaysMax    = 64
 )
 
-// CatalogName is the catalog that clients see.
-const CatalogName = "lake"
-
-// DefaultSchema is where unqualified names resolve unless a query says otherwise.
-const DefaultSchema = "main"
-
 // Executor runs statements. Safe for concurrent use.
 type Executor struct {
 	instance *instance
@@ -136,7 +130,7 @@ func (x *Executor) configure(opts Options) error {
 	// The catalog that DuckDB opens with is of no use to clients: detach it.
 	return c.exec(`SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS %s; USE %s; DETACH memory;
 		SET GLOBAL allowed_directories = [%s]; SET GLOBAL enable_external_access = false; SET GLOBAL lock_configuration = true`,
-		CatalogName, CatalogName, strings.Join(dirs, ", "))
+		lake.CatalogName, lake.CatalogName, strings.Join(dirs, ", "))
 }
 
 // Close frees the executor. Every reader must have been released. What calls abandoned it
@@ -164,7 +158,7 @@ func (x *Executor) disconnect() {
 // Errors: KindNotFound if there is no such schema; KindExhausted if too many results are open.
 func (x *Executor) take(schema string) (*connection, error) {
 	if schema == "" {
-		schema = DefaultSchema
+		schema = lake.DefaultSchema
 	}
 	c, err := x.pool.takeNow()
 	if err != nil {
@@ -173,7 +167,7 @@ func (x *Executor) take(schema string) (*connection, error) {
 	if c.schema == schema {
 		return c, nil
 	}
-	if err := c.exec("USE %s.%s", CatalogName, lake.QuoteIdent(schema)); err != nil {
+	if err := c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(schema)); err != nil {
 		x.pool.discard(c)
 		return nil, lake.Errorf(lake.KindNotFound, "schema %q does not exist", schema)
 	}

@@ -101,7 +101,7 @@ func objectsOf(state *lake.State) objects {
 }
 
 func qualified(schema, name string) string {
-	return CatalogName + "." + lake.QuoteIdent(schema) + "." + lake.QuoteIdent(name)
+	return lake.CatalogName + "." + lake.QuoteIdent(schema) + "." + lake.QuoteIdent(name)
 }
 
 // columnsDDL returns CREATE TABLE with NOT NULL and, if asked for, defaults.
@@ -118,22 +118,11 @@ func columnsDDL(name string, columns []lake.Column, defaults bool) string {
 			b.WriteString(" NOT NULL")
 		}
 		if defaults && c.Default != nil {
-			b.WriteString(" DEFAULT (" + defaultSQL(c) + ")")
+			b.WriteString(" DEFAULT (" + c.DefaultSQL() + ")")
 		}
 	}
 	b.WriteByte(')')
 	return b.String()
-}
-
-// defaultSQL returns the default of a column as an SQL expression.
-func defaultSQL(c *lake.Column) string {
-	switch {
-	case c.DefaultIsExpression:
-		return *c.Default
-	case c.Type.ID == lake.TypeVarchar:
-		return lake.QuoteLiteral(*c.Default)
-	}
-	return "CAST(" + lake.QuoteLiteral(*c.Default) + " AS " + c.SQLType() + ")"
 }
 
 func commentsOf(name string, t *lake.Table) string {
@@ -171,7 +160,7 @@ func newView(schema string, v *lake.View) view {
 // maps still say what exists.
 func (m *mirror) apply(c *connection, want objects) error {
 	if m.schemas == nil {
-		m.schemas, m.tables, m.views = map[string]bool{DefaultSchema: true}, map[string]table{}, map[string]bool{}
+		m.schemas, m.tables, m.views = map[string]bool{lake.DefaultSchema: true}, map[string]table{}, map[string]bool{}
 	}
 	for name := range m.views { // a view must be bound anew when its tables change
 		if err := c.exec("DROP VIEW IF EXISTS %s", name); err != nil {
@@ -183,10 +172,10 @@ func (m *mirror) apply(c *connection, want objects) error {
 		return err
 	}
 	for name := range m.schemas {
-		if want.schemas[name] || name == DefaultSchema {
+		if want.schemas[name] || name == lake.DefaultSchema {
 			continue
 		}
-		if err := c.exec("DROP SCHEMA IF EXISTS %s.%s CASCADE", CatalogName, lake.QuoteIdent(name)); err != nil {
+		if err := c.exec("DROP SCHEMA IF EXISTS %s.%s CASCADE", lake.CatalogName, lake.QuoteIdent(name)); err != nil {
 			return err
 		}
 		delete(m.schemas, name)
@@ -199,7 +188,7 @@ func (m *mirror) create(c *connection, want objects) error {
 		if m.schemas[name] {
 			continue
 		}
-		if err := c.exec("CREATE SCHEMA IF NOT EXISTS %s.%s", CatalogName, lake.QuoteIdent(name)); err != nil {
+		if err := c.exec("CREATE SCHEMA IF NOT EXISTS %s.%s", lake.CatalogName, lake.QuoteIdent(name)); err != nil {
 			return err
 		}
 		m.schemas[name] = true
@@ -218,7 +207,7 @@ func (m *mirror) createViews(c *connection, views map[string]view) {
 		progress = false
 		for _, name := range slices.Sorted(maps.Keys(views)) {
 			v := views[name]
-			if m.views[name] || c.exec("USE %s.%s", CatalogName, lake.QuoteIdent(v.schema)) != nil ||
+			if m.views[name] || c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(v.schema)) != nil ||
 				c.runChange(v.ddl, duckdb.StatementTypeCreate) != nil {
 				continue
 			}

@@ -116,7 +116,7 @@ func (m *mirror) createTables(c *connection, want map[string]table) error {
 		before := len(referring)
 		referring = slices.DeleteFunc(referring, func(name string) bool {
 			t := want[name]
-			return c.exec("USE %s.%s", CatalogName, lake.QuoteIdent(t.schema)) == nil && m.createTable(c, name, t, t.full) == nil
+			return c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(t.schema)) == nil && m.createTable(c, name, t, t.full) == nil
 		})
 		progress = len(referring) < before
 	}

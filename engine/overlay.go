@@ -148,7 +148,7 @@ func (c *connection) beginReading(overlay *Overlay, but string) error {
 		if strings.EqualFold(t.Name, but) {
 			continue
 		}
-		name := "temp.main." + lake.QuoteIdent(t.Name)
+		name := lake.TemporarySchema + "." + lake.DefaultSchema + "." + lake.QuoteIdent(t.Name)
 		if c.exec("%s", temporaryDDL(name, t.Columns, true)) != nil {
 			if err := c.exec("%s", temporaryDDL(name, t.Columns, false)); err != nil {
 				return lake.Wrap(lake.KindInternal, "show a temporary table", err)

@@ -13,7 +13,7 @@ import (
 // EXPLAIN or CALL; and it runs in a read-only transaction of an instance without
 // access to files (but for the data folder), network, extensions and settings.
 // The functions that a statement may call are checked by the caller, who has
-// its syntax tree, with AllowedTableFunction, AllowedSystemView and DeniedFunction.
+// its syntax tree, with AllowedTableFunction, Frontend.AllowedSystemView and DeniedFunction.
 
 // AllowedTableFunction reports whether clients may call the table function or
 // table macro of DuckDB with this name, compared without case. Functions that
@@ -36,8 +36,8 @@ func AllowedTableFunction(name string) bool {
 // this schema (as written; empty if not given) and name, compared without case:
 // views that describe the lake. Those that show settings, logs or other
 // clients' statements are not on the list, and neither is any view that a later
-// DuckDB adds.
-func AllowedSystemView(schema, name string) bool {
+// DuckDB adds. It is a method because package planner asks its SQL front-end.
+func (*Frontend) AllowedSystemView(schema, name string) bool {
 	if strings.EqualFold(schema, "information_schema") {
 		return true
 	}
@@ -70,15 +70,6 @@ func DeniedFunction(name string) bool {
 // AllowedSetting reports whether clients may ask current_setting for the setting
 // with this name, compared without case: the time zone, which is UTC.
 func AllowedSetting(name string) bool { return strings.EqualFold(name, "timezone") }
-
-// AllowedTableFunction is the function of the same name.
-func (*Frontend) AllowedTableFunction(name string) bool { return AllowedTableFunction(name) }
-
-// AllowedSystemView is the function of the same name.
-func (*Frontend) AllowedSystemView(schema, name string) bool { return AllowedSystemView(schema, name) }
-
-// DeniedFunction is the function of the same name.
-func (*Frontend) DeniedFunction(name string) bool { return DeniedFunction(name) }
 
 // StatementKind says how a statement is run.
 type StatementKind uint8

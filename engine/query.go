@@ -19,7 +19,7 @@ import (
 type Query struct {
 	// SQL is a query; its parameters are already replaced by literals (Literal).
 	SQL string
-	// Schema is where unqualified names resolve; empty means DefaultSchema.
+	// Schema is where unqualified names resolve; empty means lake.DefaultSchema.
 	Schema string
 	// Rewritten says that SQL is not what the client wrote but has sources in the
 	// place of its tables. Errors then leave out the excerpt, and a table that is
@@ -223,7 +223,7 @@ func missingFile(message string) bool {
 // resultReader is the stream of a query's batches.
 type resultReader struct {
 	executor   *Executor
-	ctx        context.Context //nolint:containedctx // a record reader has no other way to be cancelled
+	ctx        context.Context // a record reader has no other way to be cancelled
 	query      Query
 	connection *connection
 	cancel     context.CancelFunc // ends the work

@@ -242,7 +242,7 @@ type Insert struct {
 	// SQLFuncs return the INSERTs with the given text, a qualified name, in the
 	// place of their table.
 	SQLFuncs []func(target string) string
-	// Schema is where unqualified names resolve; empty means DefaultSchema.
+	// Schema is where unqualified names resolve; empty means lake.DefaultSchema.
 	Schema string
 	// BatchBytes and BatchRows are those of Query.
 	BatchBytes, BatchRows int64
@@ -260,7 +260,7 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 		Schema: in.Schema, Rewritten: true, BatchBytes: in.BatchBytes, BatchRows: in.BatchRows,
 		Overlay: in.Overlay, target: in.Table,
 	}
-	target := "temp.main." + lake.QuoteIdent(in.Table)
+	target := lake.TemporarySchema + "." + lake.DefaultSchema + "." + lake.QuoteIdent(in.Table)
 	q.SQL = "SELECT * FROM " + target
 	for _, sqlFunc := range in.SQLFuncs {
 		q.inserts = append(q.inserts, sqlFunc(target))

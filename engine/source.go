@@ -60,7 +60,7 @@ type registry struct {
 // registration is one source that a query may name.
 type registration struct {
 	id      string
-	ctx     context.Context //nolint:containedctx // DuckDB calls back from threads of its own
+	ctx     context.Context // DuckDB calls back from threads of its own
 	cancel  context.CancelFunc
 	source  TableSource
 	columns []lake.Column

@@ -1,10 +1,11 @@
 package expr
 
 import (
+	"sync"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -17,25 +18,25 @@ const (
 	isTrue
 )
 
-// Filter evaluates a Predicate on record batches. It reuses its buffers and is
-// for one goroutine at a time; making one costs little.
+// Filter is a Predicate compiled for the batches of some columns. It is immutable
+// and safe for concurrent use: a scan compiles its residual once, for all row
+// groups and goroutines.
 type Filter struct {
-	root node
-	mem  memory.Allocator
-	free [][]uint8
+	root  node
+	masks sync.Pool // of *masks
 }
 
 // node evaluates one part of a Predicate. It writes a truth value per row.
 type node interface {
-	eval(f *Filter, batch arrow.RecordBatch, out []uint8) error
+	eval(m *masks, batch arrow.RecordBatch, out []uint8) error
 }
 
-// NewFilter prepares p for batches whose columns are the given ones, in order,
+// NewFilter compiles p for batches whose columns are the given ones, in order,
 // in the types of lake.ArrowSchema. A field may be inside structs.
 //
 // Errors: KindUnsupported if p is not Evaluable; KindInvalid if it names a
 // field that is not in columns or is inside a list.
-func NewFilter(p Predicate, columns []lake.Column, mem memory.Allocator) (*Filter, error) {
+func NewFilter(p Predicate, columns []lake.Column) (*Filter, error) {
 	if !Evaluable(p) {
 		return nil, lake.Errorf(lake.KindUnsupported, "predicate %s cannot be evaluated on rows", Format(p, columns))
 	}
@@ -43,41 +44,36 @@ func NewFilter(p Predicate, columns []lake.Column, mem memory.Allocator) (*Filte
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: root, mem: mem}, nil
+	return &Filter{root: root, masks: sync.Pool{New: func() any { return new(masks) }}}, nil
 }
 
 // Select returns the positions, ascending, of the rows for which the Predicate
-// is true. The result is valid until the next call.
+// is true. It overwrites into and returns it, grown where it is too small.
 func (f *Filter) Select(batch arrow.RecordBatch, into []int32) ([]int32, error) {
-	n := int(batch.NumRows())
-	mask := f.scratch(n)
-	defer f.release(mask)
-	if err := f.root.eval(f, batch, mask); err != nil {
+	m := f.masks.Get().(*masks)
+	defer f.masks.Put(m)
+	mask := m.get(int(batch.NumRows()))
+	defer m.put(mask)
+	if err := f.root.eval(m, batch, mask); err != nil {
 		return nil, err
 	}
 	into = into[:0]
-	for i, m := range mask {
-		if m == isTrue {
+	for i, v := range mask {
+		if v == isTrue {
 			into = append(into, int32(i))
 		}
 	}
 	return into, nil
 }
 
-// Apply returns the rows of the batch for which the Predicate is true, as a
-// batch that the caller releases; it is the same batch if all are.
-func (f *Filter) Apply(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
-	rows, err := f.Select(batch, nil)
-	if err != nil {
-		return nil, err
-	}
-	return Take(batch, rows, f.mem)
-}
+// masks are buffers of truth values that one evaluation uses again and again.
+type masks struct{ free [][]uint8 }
 
-func (f *Filter) scratch(n int) []uint8 {
-	if last := len(f.free) - 1; last >= 0 {
-		b := f.free[last]
-		f.free = f.free[:last]
+// get returns a mask of n rows with any content.
+func (m *masks) get(n int) []uint8 {
+	if last := len(m.free) - 1; last >= 0 {
+		b := m.free[last]
+		m.free = m.free[:last]
 		if cap(b) >= n {
 			return b[:n]
 		}
@@ -85,7 +81,7 @@ func (f *Filter) scratch(n int) []uint8 {
 	return make([]uint8, n)
 }
 
-func (f *Filter) release(b []uint8) { f.free = append(f.free, b) }
+func (m *masks) put(b []uint8) { m.free = append(m.free, b) }
 
 func compile(p Predicate, columns []lake.Column) (node, error) {
 	switch p := p.(type) {
@@ -158,7 +154,7 @@ func search(id lake.FieldID, columns []lake.Column) []int {
 
 type constantNode struct{ value uint8 }
 
-func (n constantNode) eval(_ *Filter, _ arrow.RecordBatch, out []uint8) error {
+func (n constantNode) eval(_ *masks, _ arrow.RecordBatch, out []uint8) error {
 	for i := range out {
 		out[i] = n.value
 	}
@@ -167,8 +163,8 @@ func (n constantNode) eval(_ *Filter, _ arrow.RecordBatch, out []uint8) error {
 
 type andNode struct{ terms []node }
 
-func (n andNode) eval(f *Filter, batch arrow.RecordBatch, out []uint8) error {
-	return evalTerms(f, batch, n.terms, out, func(out, other []uint8) {
+func (n andNode) eval(m *masks, batch arrow.RecordBatch, out []uint8) error {
+	return evalTerms(m, batch, n.terms, out, func(out, other []uint8) {
 		for i, v := range other[:len(out)] {
 			out[i] = min(out[i], v)
 		}
@@ -177,22 +173,22 @@ func (n andNode) eval(f *Filter, batch arrow.RecordBatch, out []uint8) error {
 
 type orNode struct{ terms []node }
 
-func (n orNode) eval(f *Filter, batch arrow.RecordBatch, out []uint8) error {
-	return evalTerms(f, batch, n.terms, out, func(out, other []uint8) {
+func (n orNode) eval(m *masks, batch arrow.RecordBatch, out []uint8) error {
+	return evalTerms(m, batch, n.terms, out, func(out, other []uint8) {
 		for i, v := range other[:len(out)] {
 			out[i] = max(out[i], v)
 		}
 	})
 }
 
-func evalTerms(f *Filter, batch arrow.RecordBatch, terms []node, out []uint8, join func(out, other []uint8)) error {
-	if err := terms[0].eval(f, batch, out); err != nil {
+func evalTerms(m *masks, batch arrow.RecordBatch, terms []node, out []uint8, join func(out, other []uint8)) error {
+	if err := terms[0].eval(m, batch, out); err != nil {
 		return err
 	}
-	other := f.scratch(len(out))
-	defer f.release(other)
+	other := m.get(len(out))
+	defer m.put(other)
 	for _, t := range terms[1:] {
-		if err := t.eval(f, batch, other); err != nil {
+		if err := t.eval(m, batch, other); err != nil {
 			return err
 		}
 		join(out, other)
@@ -202,8 +198,8 @@ func evalTerms(f *Filter, batch arrow.RecordBatch, terms []node, out []uint8, jo
 
 type notNode struct{ term node }
 
-func (n notNode) eval(f *Filter, batch arrow.RecordBatch, out []uint8) error {
-	if err := n.term.eval(f, batch, out); err != nil {
+func (n notNode) eval(m *masks, batch arrow.RecordBatch, out []uint8) error {
+	if err := n.term.eval(m, batch, out); err != nil {
 		return err
 	}
 	for i, v := range out {
@@ -220,7 +216,7 @@ type leafNode struct {
 	kernel kernel
 }
 
-func (n leafNode) eval(_ *Filter, batch arrow.RecordBatch, out []uint8) error {
+func (n leafNode) eval(_ *masks, batch arrow.RecordBatch, out []uint8) error {
 	leaf, err := follow(batch, n.path, func(a arrow.Array) error {
 		if storage, ok := a.(array.ExtensionArray); ok {
 			a = storage.Storage()
@@ -241,7 +237,7 @@ func (n leafNode) eval(_ *Filter, batch arrow.RecordBatch, out []uint8) error {
 
 type nullNode struct{ path []int }
 
-func (n nullNode) eval(_ *Filter, batch arrow.RecordBatch, out []uint8) error {
+func (n nullNode) eval(_ *masks, batch arrow.RecordBatch, out []uint8) error {
 	arrays, err := follow(batch, n.path, func(arrow.Array) error { return nil })
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package expr
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -146,9 +145,9 @@ func FormatValue(t lake.Type, v lake.Value) string {
 		high := new(big.Int).Lsh(new(big.Int).SetUint64(uint64(v.Int)), 64)
 		return high.Or(high, new(big.Int).SetUint64(v.Uint)).String()
 	case lake.TypeFloat32:
-		return formatFloat(v.Float, 32)
+		return lake.FormatFloat(v.Float, 32)
 	case lake.TypeFloat64:
-		return formatFloat(v.Float, 64)
+		return lake.FormatFloat(v.Float, 64)
 	case lake.TypeDate, lake.TypeTimestampS, lake.TypeTimestampMS, lake.TypeTimestamp,
 		lake.TypeTimestampNS, lake.TypeTimestampTZ:
 		return formatMoment(t, v)
@@ -191,26 +190,6 @@ func formatDecimal(n *big.Int, scale int32) string {
 	text := digits[:point] + "." + digits[point:]
 	if n.Sign() < 0 {
 		return "-" + text
-	}
-	return text
-}
-
-func formatFloat(f float64, bits int) string {
-	switch {
-	case f != f:
-		return "nan"
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	}
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-5 || abs >= 1e16) {
-		format = 'e'
-	}
-	text := strconv.FormatFloat(f, format, -1, bits)
-	if !strings.ContainsAny(text, ".e") {
-		text += ".0"
 	}
 	return text
 }

@@ -211,63 +211,54 @@ func compareBytes(valueFunc func(int) string, op Op, c string, out []uint8) {
 	}
 }
 
-// inKernel returns the kernel of column IN (values).
+// inKernel returns the kernel of column IN (values), with the set that the
+// column's type needs.
 func inKernel(p In) kernel {
-	bits := make(map[int64]struct{}, len(p.Values))
-	texts := make(map[string]struct{}, len(p.Values))
-	floats := make(map[float64]struct{}, len(p.Values)) // -0 and +0 are one key
-	hasNaN := false
-	for _, v := range p.Values {
-		bits[v.Int] = struct{}{}
-		texts[v.Bytes] = struct{}{}
-		floats[v.Float] = struct{}{}
-		hasNaN = hasNaN || v.Float != v.Float
+	switch p.Type.ID {
+	case lake.TypeUint8, lake.TypeUint16, lake.TypeUint32, lake.TypeUint64:
+		return inUnsigned(setOf(p.Values, func(v lake.Value) uint64 { return v.Uint }))
+	case lake.TypeFloat32, lake.TypeFloat64:
+		hasNaN := slices.ContainsFunc(p.Values, func(v lake.Value) bool { return v.Float != v.Float })
+		return inFloats(setOf(p.Values, func(v lake.Value) float64 { return v.Float }), hasNaN)
+	case lake.TypeInt128, lake.TypeUint128, lake.TypeDecimal:
+		return inDecimals(p)
+	case lake.TypeVarchar, lake.TypeJSON, lake.TypeBlob, lake.TypeUUID:
+		return inBytes(setOf(p.Values, func(v lake.Value) string { return v.Bytes }))
+	default: // booleans, signed integers, dates and times
+		return inSigned(setOf(p.Values, func(v lake.Value) int64 { return v.Int }))
 	}
-	unsigned := make(map[uint64]struct{}, len(p.Values))
-	for _, v := range p.Values {
-		unsigned[v.Uint] = struct{}{}
+}
+
+func setOf[K comparable](values []lake.Value, keyFunc func(lake.Value) K) map[K]struct{} {
+	set := make(map[K]struct{}, len(values))
+	for _, v := range values {
+		set[keyFunc(v)] = struct{}{}
 	}
+	return set
+}
+
+func inSigned(set map[int64]struct{}) kernel {
 	return func(arr arrow.Array, out []uint8) bool {
 		switch a := arr.(type) {
 		case *array.Boolean:
 			for i := range out {
-				_, ok := bits[int64(toTruth(a.Value(i))/isTrue)]
+				_, ok := set[int64(toTruth(a.Value(i))/isTrue)]
 				out[i] = toTruth(ok)
 			}
 		case *array.Int8:
-			inInts(a.Int8Values(), bits, out)
+			lookUpSigned(a.Int8Values(), set, out)
 		case *array.Int16:
-			inInts(a.Int16Values(), bits, out)
+			lookUpSigned(a.Int16Values(), set, out)
 		case *array.Int32:
-			inInts(a.Int32Values(), bits, out)
+			lookUpSigned(a.Int32Values(), set, out)
 		case *array.Int64:
-			inInts(a.Int64Values(), bits, out)
+			lookUpSigned(a.Int64Values(), set, out)
 		case *array.Date32:
-			inInts(a.Date32Values(), bits, out)
+			lookUpSigned(a.Date32Values(), set, out)
 		case *array.Time64:
-			inInts(a.Time64Values(), bits, out)
+			lookUpSigned(a.Time64Values(), set, out)
 		case *array.Timestamp:
-			inInts(a.TimestampValues(), bits, out)
-		case *array.Uint8:
-			inUints(a.Uint8Values(), unsigned, out)
-		case *array.Uint16:
-			inUints(a.Uint16Values(), unsigned, out)
-		case *array.Uint32:
-			inUints(a.Uint32Values(), unsigned, out)
-		case *array.Uint64:
-			inUints(a.Uint64Values(), unsigned, out)
-		case *array.Float32:
-			inFloats(a.Float32Values(), floats, hasNaN, out)
-		case *array.Float64:
-			inFloats(a.Float64Values(), floats, hasNaN, out)
-		case *array.Decimal128:
-			inDecimals(a.Values(), p, out)
-		case *array.String:
-			inBytes(a.Value, texts, out)
-		case *array.Binary:
-			inBytes(binaryBytes(a), texts, out)
-		case *array.FixedSizeBinary:
-			inBytes(fixedBytes(a), texts, out)
+			lookUpSigned(a.TimestampValues(), set, out)
 		default:
 			return false
 		}
@@ -275,39 +266,92 @@ func inKernel(p In) kernel {
 	}
 }
 
-func inInts[T ~int8 | ~int16 | ~int32 | ~int64](values []T, set map[int64]struct{}, out []uint8) {
+func inUnsigned(set map[uint64]struct{}) kernel {
+	return func(arr arrow.Array, out []uint8) bool {
+		switch a := arr.(type) {
+		case *array.Uint8:
+			lookUpUnsigned(a.Uint8Values(), set, out)
+		case *array.Uint16:
+			lookUpUnsigned(a.Uint16Values(), set, out)
+		case *array.Uint32:
+			lookUpUnsigned(a.Uint32Values(), set, out)
+		case *array.Uint64:
+			lookUpUnsigned(a.Uint64Values(), set, out)
+		default:
+			return false
+		}
+		return true
+	}
+}
+
+// inFloats relies on -0 and +0 being one key of a map; a NaN is none.
+func inFloats(set map[float64]struct{}, hasNaN bool) kernel {
+	return func(arr arrow.Array, out []uint8) bool {
+		switch a := arr.(type) {
+		case *array.Float32:
+			lookUpFloats(a.Float32Values(), set, hasNaN, out)
+		case *array.Float64:
+			lookUpFloats(a.Float64Values(), set, hasNaN, out)
+		default:
+			return false
+		}
+		return true
+	}
+}
+
+func inDecimals(p In) kernel {
+	order := func(a, b lake.Value) int { return lake.Compare(p.Type, a, b) }
+	return func(arr arrow.Array, out []uint8) bool {
+		a, ok := arr.(*array.Decimal128)
+		if !ok {
+			return false
+		}
+		for i, v := range a.Values() {
+			_, found := slices.BinarySearchFunc(p.Values, decimalValue(v), order)
+			out[i] = toTruth(found)
+		}
+		return true
+	}
+}
+
+func inBytes(set map[string]struct{}) kernel {
+	return func(arr arrow.Array, out []uint8) bool {
+		var valueFunc func(int) string
+		switch a := arr.(type) {
+		case *array.String:
+			valueFunc = a.Value
+		case *array.Binary:
+			valueFunc = binaryBytes(a)
+		case *array.FixedSizeBinary:
+			valueFunc = fixedBytes(a)
+		default:
+			return false
+		}
+		for i := range out {
+			_, ok := set[valueFunc(i)]
+			out[i] = toTruth(ok)
+		}
+		return true
+	}
+}
+
+func lookUpSigned[T ~int8 | ~int16 | ~int32 | ~int64](values []T, set map[int64]struct{}, out []uint8) {
 	for i, v := range values {
 		_, ok := set[int64(v)]
 		out[i] = toTruth(ok)
 	}
 }
 
-func inUints[T ~uint8 | ~uint16 | ~uint32 | ~uint64](values []T, set map[uint64]struct{}, out []uint8) {
+func lookUpUnsigned[T ~uint8 | ~uint16 | ~uint32 | ~uint64](values []T, set map[uint64]struct{}, out []uint8) {
 	for i, v := range values {
 		_, ok := set[uint64(v)]
 		out[i] = toTruth(ok)
 	}
 }
 
-func inFloats[T ~float32 | ~float64](values []T, set map[float64]struct{}, hasNaN bool, out []uint8) {
+func lookUpFloats[T ~float32 | ~float64](values []T, set map[float64]struct{}, hasNaN bool, out []uint8) {
 	for i, v := range values {
 		_, ok := set[float64(v)]
 		out[i] = toTruth(ok || hasNaN && v != v)
-	}
-}
-
-func inDecimals(values []decimal128.Num, p In, out []uint8) {
-	for i, v := range values {
-		_, ok := slices.BinarySearchFunc(p.Values, decimalValue(v), func(a, b lake.Value) int {
-			return lake.Compare(p.Type, a, b)
-		})
-		out[i] = toTruth(ok)
-	}
-}
-
-func inBytes(valueFunc func(int) string, set map[string]struct{}, out []uint8) {
-	for i := range out {
-		_, ok := set[valueFunc(i)]
-		out[i] = toTruth(ok)
 	}
 }

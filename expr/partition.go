@@ -6,7 +6,7 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// Partition is a StatsSource of what the partition values of a file tell of
+// Partition is a StatsSource of what the partition values of a file prove about
 // its rows: an identity value is the value of every row, a year (with month,
 // day and hour) bounds them, and every transform disproves equalities.
 type Partition struct {
@@ -93,7 +93,7 @@ func (p *Partition) addCalendars(spec *lake.PartitionSpec, calendars map[lake.Fi
 // RowCount returns the rows of the file.
 func (p *Partition) RowCount() int64 { return p.rows }
 
-// ColumnStats returns what the partition values tell of a source column.
+// ColumnStats returns what the partition values prove about a source column.
 func (p *Partition) ColumnStats(id lake.FieldID) (*lake.ColumnStats, bool) {
 	for i := range p.stats {
 		if p.stats[i].Field == id {

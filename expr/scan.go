@@ -4,8 +4,9 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// Scan is a pruned read of one table at one snapshot: complete in itself, so
-// that it can be executed without the catalog.
+// Scan is a pruned read of one table at one snapshot. It is complete in itself but
+// for InlinedTables: package scanner reads the files without the catalog, which holds
+// the rows of those.
 type Scan struct {
 	Table    *lake.Table
 	Snapshot lake.SnapshotID

@@ -15,7 +15,7 @@ type StatsSource interface {
 }
 
 // equality is a StatsSource that can disprove an equality beyond what bounds
-// tell, such as a bucket number.
+// prove, such as a bucket number.
 type equality interface {
 	canEqual(id lake.FieldID, t lake.Type, v lake.Value) bool
 }

@@ -330,7 +330,7 @@ func TestFilterSeesNullParentsOfStructLeaves(t *testing.T) {
 	batch := b.NewRecordBatch()
 	defer batch.Release()
 	selected := func(p expr.Predicate) []int32 {
-		f, err := expr.NewFilter(p, columns, mem)
+		f, err := expr.NewFilter(p, columns)
 		require.NoError(t, err)
 		rows, err := f.Select(batch, nil)
 		require.NoError(t, err)
@@ -386,8 +386,8 @@ func TestTakeGathersNestedRows(t *testing.T) {
 
 func TestFilterRefusesWhatItCannotEvaluate(t *testing.T) {
 	t.Parallel()
-	_, err := expr.NewFilter(expr.IsNull{Field: 9}, nil, nil)
+	_, err := expr.NewFilter(expr.IsNull{Field: 9}, nil)
 	require.ErrorIs(t, err, lake.ErrInvalid)
-	_, err = expr.NewFilter(expr.Opaque{}, nil, nil)
+	_, err = expr.NewFilter(expr.Opaque{}, nil)
 	require.ErrorIs(t, err, lake.ErrUnsupported)
 }

@@ -29,12 +29,6 @@ const (
 // appendTokenBytesMax is the longest append token that is taken.
 const appendTokenBytesMax = 256
 
-// catalogName is the one catalog of a server.
-const catalogName = "lake"
-
-// defaultSchema is the schema of a Scope that names none.
-const defaultSchema = "main"
-
 type callKey struct{}
 
 // call is what the interceptors keep of one RPC.
@@ -101,7 +95,7 @@ func (c *call) scope() session.Scope {
 	if s := c.first("schema"); s != "" {
 		return session.Scope{Schema: s}
 	}
-	if db := c.first("database"); db != "" && !strings.EqualFold(db, catalogName) {
+	if db := c.first("database"); db != "" && !strings.EqualFold(db, lake.CatalogName) {
 		return session.Scope{Schema: db}
 	}
 	return session.Scope{Schema: c.option(schemaOption)}
@@ -118,10 +112,10 @@ func (c *call) checkCatalog() error {
 }
 
 func checkCatalog(name string) error {
-	if strings.EqualFold(name, catalogName) {
+	if strings.EqualFold(name, lake.CatalogName) {
 		return nil
 	}
-	return lake.Errorf(lake.KindNotFound, "there is no catalog %q; the only one is %q", name, catalogName)
+	return lake.Errorf(lake.KindNotFound, "there is no catalog %q; the only one is %q", name, lake.CatalogName)
 }
 
 // java reports whether the caller is a Java client.
@@ -214,7 +208,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 // callStream is a stream whose context knows its call.
 type callStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // gRPC streams carry their context
+	ctx context.Context // gRPC streams carry their context
 }
 
 // Context returns the context of the call.

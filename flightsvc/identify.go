@@ -78,7 +78,7 @@ func (s *Server) admit(ctx context.Context, c *call, method string) error {
 // Errors: KindUnauthenticated; errNoCredentials if there are none.
 func (s *Server) authenticate(ctx context.Context, c *call) (*auth.Identity, error) {
 	if s.opts.Auth == nil {
-		return nil, nil //nolint:nilnil // anonymous
+		return nil, nil // anonymous
 	}
 	for _, value := range c.header.Get(authorizationHeader) {
 		scheme, rest, _ := strings.Cut(strings.TrimSpace(value), " ")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
 	"github.com/flightlake/flightlake/lake"
@@ -36,9 +37,9 @@ func (s *Server) ingest(ctx context.Context, cmd flightsql.StatementIngest, src 
 
 // preferReaderError returns what ended the stream, if it is more telling than
 // the error that the backend made of it.
-func preferReaderError(rd *putReader, err error) error {
-	if rd.err != nil && lake.KindOf(err) == lake.KindInternal {
-		return rd.err
+func preferReaderError(rd array.RecordReader, err error) error {
+	if readErr := rd.Err(); readErr != nil && lake.KindOf(err) == lake.KindInternal {
+		return readErr
 	}
 	return err
 }
@@ -61,7 +62,7 @@ func ingestOf(ctx context.Context, cmd flightsql.StatementIngest) (statement.Ing
 	if in.Table == "" {
 		return in, lake.Errorf(lake.KindInvalid, "the ingest names no table")
 	}
-	if name := cmd.GetCatalog(); name != "" && !(in.Temporary && strings.EqualFold(name, temporaryCatalog)) {
+	if name := cmd.GetCatalog(); name != "" && !(in.Temporary && strings.EqualFold(name, lake.TemporarySchema)) {
 		if err := checkCatalog(name); err != nil {
 			return in, err
 		}

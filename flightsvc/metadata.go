@@ -16,10 +16,6 @@ import (
 	"github.com/flightlake/flightlake/session"
 )
 
-// temporaryCatalog is the catalog of a session's temporary tables, whose one
-// schema is defaultSchema. SQL knows it by the same name.
-const temporaryCatalog = "temp"
-
 // metadataInfo answers a metadata command: its ticket is the command itself.
 func (s *Server) metadataInfo(desc *flight.FlightDescriptor, schema *arrow.Schema) (*flight.FlightInfo, error) {
 	return &flight.FlightInfo{
@@ -51,10 +47,10 @@ func (s *Server) namespaces(ctx context.Context) ([]namespace, error) {
 	out := make([]namespace, 0, len(seen.State.Schemas)+1)
 	for i := range seen.State.Schemas {
 		sc := &seen.State.Schemas[i]
-		out = append(out, namespace{catalog: catalogName, schema: sc.Name, tables: sc.Tables, views: sc.Views})
+		out = append(out, namespace{catalog: lake.CatalogName, schema: sc.Name, tables: sc.Tables, views: sc.Views})
 	}
 	if len(seen.Temporary) > 0 {
-		out = append(out, namespace{catalog: temporaryCatalog, schema: defaultSchema, tables: seen.Temporary})
+		out = append(out, namespace{catalog: lake.TemporarySchema, schema: lake.DefaultSchema, tables: seen.Temporary})
 	}
 	slices.SortStableFunc(out, func(a, b namespace) int {
 		return cmp.Or(strings.Compare(a.catalog, b.catalog), strings.Compare(a.schema, b.schema))
@@ -76,9 +72,9 @@ func (s *Server) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan fligh
 	}
 	b := array.NewRecordBuilder(s.mem, schema_ref.Catalogs)
 	defer b.Release()
-	text(b, 0).Append(catalogName) // also if nothing in it may be seen
-	if slices.ContainsFunc(spaces, func(n namespace) bool { return n.catalog == temporaryCatalog }) {
-		text(b, 0).Append(temporaryCatalog)
+	text(b, 0).Append(lake.CatalogName) // also if nothing in it may be seen
+	if slices.ContainsFunc(spaces, func(n namespace) bool { return n.catalog == lake.TemporarySchema }) {
+		text(b, 0).Append(lake.TemporarySchema)
 	}
 	return chunks(b.NewRecordBatch())
 }

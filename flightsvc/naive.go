@@ -1,8 +1,13 @@
 package flightsvc
 
 import (
+	"cmp"
+	"io"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/internal/stream"
 )
 
 // resultSchema returns the schema of a result as it is sent: with the metadata
@@ -14,56 +19,30 @@ func resultSchema(schema *arrow.Schema, naive bool) *arrow.Schema {
 	return describeColumns(schema)
 }
 
-// naiveReader takes the time zone from timestamps, whose values are then UTC.
-type naiveReader struct {
-	array.RecordReader
-	schema *arrow.Schema
-	batch  arrow.RecordBatch // the current one; nil before the first
-}
-
-// newNaiveReader takes the reference to rd.
+// newNaiveReader returns a reader that takes the time zone from timestamps, whose
+// values are then UTC. It takes over the reference to rd.
 func newNaiveReader(rd array.RecordReader) array.RecordReader {
-	return &naiveReader{RecordReader: rd, schema: naiveSchema(rd.Schema())}
+	source := stream.Over(rd)
+	source.Schema = naiveSchema(rd.Schema())
+	source.NextFunc = func() (arrow.RecordBatch, error) {
+		if !rd.Next() {
+			return nil, cmp.Or(rd.Err(), io.EOF)
+		}
+		return naiveBatch(rd.RecordBatch(), source.Schema), nil
+	}
+	return stream.New(source)
 }
 
-// Schema returns the schema without zones.
-func (r *naiveReader) Schema() *arrow.Schema { return r.schema }
-
-// Next reads the next batch.
-func (r *naiveReader) Next() bool {
-	r.drop()
-	if !r.RecordReader.Next() {
-		return false
-	}
-	rec := r.RecordReader.RecordBatch()
+// naiveBatch returns rec under a schema that differs in time zones alone.
+func naiveBatch(rec arrow.RecordBatch, schema *arrow.Schema) arrow.RecordBatch {
 	columns := make([]arrow.Array, rec.NumCols())
 	for i := range columns {
-		data := retype(rec.Column(i).Data(), r.schema.Field(i).Type)
+		data := retype(rec.Column(i).Data(), schema.Field(i).Type)
 		columns[i] = array.MakeFromData(data)
 		data.Release()
 		defer columns[i].Release()
 	}
-	r.batch = array.NewRecordBatch(r.schema, columns, rec.NumRows())
-	return true
-}
-
-func (r *naiveReader) drop() {
-	if r.batch != nil {
-		r.batch.Release()
-		r.batch = nil
-	}
-}
-
-// RecordBatch returns the current batch; it is valid until Next.
-func (r *naiveReader) RecordBatch() arrow.RecordBatch { return r.batch }
-
-// Record is the old name of RecordBatch.
-func (r *naiveReader) Record() arrow.RecordBatch { return r.batch }
-
-// Release gives the only reference back.
-func (r *naiveReader) Release() {
-	r.drop()
-	r.RecordReader.Release()
+	return array.NewRecordBatch(schema, columns, rec.NumRows())
 }
 
 // retype returns data, whose layout stays, under another type. The caller

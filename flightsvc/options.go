@@ -34,7 +34,7 @@ func (s *Server) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOpti
 		}
 		res.SessionOptions[name] = &v
 	}
-	for name, value := range map[string]string{catalogOption: catalogName, schemaOption: currentSchema(ctx)} {
+	for name, value := range map[string]string{catalogOption: lake.CatalogName, schemaOption: currentSchema(ctx)} {
 		res.SessionOptions[name] = &flight.SessionOptionValue{OptionValue: &pb.SessionOptionValue_StringValue{StringValue: value}}
 	}
 	return res, nil
@@ -105,5 +105,5 @@ func currentSchema(ctx context.Context) string {
 	if sc := callOf(ctx).scope(); sc.Schema != "" {
 		return sc.Schema
 	}
-	return defaultSchema
+	return lake.DefaultSchema
 }

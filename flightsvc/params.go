@@ -56,7 +56,7 @@ func readParams(ctx context.Context, src *putSource, mem memory.Allocator, bytes
 		return nil, err
 	}
 	if rd.Schema().NumFields() == 0 {
-		return nil, nil //nolint:nilnil // no parameters
+		return nil, nil // no parameters
 	}
 	return concatBatches(rd.Schema(), batches, mem)
 }
@@ -99,7 +99,7 @@ func encodeParams(rec arrow.RecordBatch, mem memory.Allocator) ([]byte, error) {
 // nil for no bytes.
 func decodeParams(b []byte, mem memory.Allocator) (arrow.RecordBatch, error) {
 	if len(b) == 0 {
-		return nil, nil //nolint:nilnil // no parameters
+		return nil, nil // no parameters
 	}
 	rd, err := ipc.NewReader(bytes.NewReader(b), ipc.WithAllocator(mem))
 	if err != nil {

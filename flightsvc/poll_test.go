@@ -49,7 +49,7 @@ func TestLongUpdateGoesOnWithoutItsCallAndRunsOnce(t *testing.T) {
 	t.Parallel()
 	h := setupPoll(t, Options{})
 	p := h.start(t, "WAIT")
-	require.Nil(t, p.Progress) //nolint:protogetter // whether it is set
+	require.Nil(t, p.Progress) // whether it is set
 	require.Empty(t, p.GetInfo().GetEndpoint())
 	require.Contains(t, string(p.GetInfo().GetAppMetadata()), "statement_id")
 	require.Equal(t, h.clock.Now().Add(DefaultPollIdle), p.GetExpirationTime().AsTime())

@@ -17,8 +17,6 @@ var _ mem.BufferPool = messagePool{}
 
 // messageBuffers is shared by all streams; it holds only what the garbage
 // collector leaves it.
-//
-//nolint:gochecknoglobals // a pool without settings
 var messageBuffers = messagePool{pool: new(sync.Pool)}
 
 // Get returns a buffer of the given length with any content.

@@ -185,9 +185,9 @@ func (s *Server) updatePrepared(ctx context.Context, handle []byte, src *putSour
 func (v *sealed) accept(params arrow.RecordBatch) (arrow.RecordBatch, error) {
 	switch {
 	case params == nil:
-		return nil, nil //nolint:nilnil // no parameters
+		return nil, nil // no parameters
 	case v.ParamCount == 0 && params.NumRows() == 0:
-		return nil, nil //nolint:nilnil // no parameters
+		return nil, nil // no parameters
 	case params.NumCols() != v.ParamCount:
 		return nil, lake.Errorf(lake.KindInvalid, "the statement has %d parameters, %d were bound", v.ParamCount, params.NumCols())
 	}

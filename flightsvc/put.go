@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -13,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/flightlake/flightlake/internal/stream"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -54,85 +54,45 @@ func (p *putSource) Recv() (*flight.FlightData, error) {
 	}
 }
 
-// putReader reads the batches of a DoPut. It trusts nothing: what arrow-go
-// panics on, and offsets that point nowhere, end it with an error.
-type putReader struct {
-	refs atomic.Int64
-	ctx  context.Context //nolint:containedctx // a RecordReader has no other way
-	src  *putSource
-	rd   *flight.Reader
-	err  error
-	done bool
-}
-
-var _ array.RecordReader = (*putReader)(nil)
-
-// newPutReader reads the schema of the stream. The caller releases the reader.
+// newPutReader reads the schema of a DoPut and returns a reader of its batches, which
+// the caller releases. It trusts nothing: what arrow-go panics on, and offsets that
+// point nowhere, end it with an error.
 //
-// Errors: KindInvalid if there is no schema or it is malformed.
-func newPutReader(ctx context.Context, src *putSource, mem memory.Allocator) (r *putReader, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r, err = nil, malformed(fmt.Errorf("%v", p))
-		}
-	}()
+// Errors, also of the reader: KindInvalid for malformed data, or none; the context's
+// error if the client went away.
+func newPutReader(ctx context.Context, src *putSource, mem memory.Allocator) (r array.RecordReader, err error) {
+	defer recoverMalformed(&err)
 	rd, err := flight.NewRecordReader(src, ipc.WithAllocator(mem))
 	if err != nil {
 		return nil, readError(ctx, src, err)
 	}
-	r = &putReader{ctx: ctx, src: src, rd: rd}
-	r.refs.Store(1)
-	return r, nil
+	source := stream.Over(rd)
+	source.NextFunc = func() (arrow.RecordBatch, error) { return nextPut(ctx, src, rd) }
+	return stream.New(source), nil
 }
 
-// Retain adds a reference.
-func (r *putReader) Retain() { r.refs.Add(1) }
-
-// Release gives a reference back.
-func (r *putReader) Release() {
-	if r.refs.Add(-1) == 0 {
-		r.rd.Release()
+// nextPut reads the next batch of rd, which reads src.
+func nextPut(ctx context.Context, src *putSource, rd *flight.Reader) (batch arrow.RecordBatch, err error) {
+	defer recoverMalformed(&err)
+	if !rd.Next() {
+		if err := rd.Err(); err != nil || src.fault != nil {
+			return nil, readError(ctx, src, err)
+		}
+		return nil, io.EOF
 	}
+	if err := validate(rd.RecordBatch()); err != nil {
+		return nil, malformed(err)
+	}
+	batch = rd.RecordBatch()
+	batch.Retain()
+	return batch, nil
 }
 
-// Schema returns the schema of the stream.
-func (r *putReader) Schema() *arrow.Schema { return r.rd.Schema() }
-
-// RecordBatch returns the current batch; it is valid until Next.
-func (r *putReader) RecordBatch() arrow.RecordBatch { return r.rd.RecordBatch() }
-
-// Record is the old name of RecordBatch.
-func (r *putReader) Record() arrow.RecordBatch { return r.rd.RecordBatch() }
-
-// Err returns what ended the stream early.
-//
-// Errors: KindInvalid for malformed data; the context's error if the client went away.
-func (r *putReader) Err() error { return r.err }
-
-// Next reads the next batch.
-func (r *putReader) Next() (ok bool) {
-	if r.done {
-		return false
+// recoverMalformed turns a panic of arrow-go into an error.
+func recoverMalformed(err *error) {
+	if p := recover(); p != nil {
+		*err = malformed(fmt.Errorf("%v", p))
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			r.err = malformed(fmt.Errorf("%v", p))
-		}
-		if r.err != nil {
-			ok = false
-		}
-		r.done = !ok
-	}()
-	if !r.rd.Next() {
-		if err := r.rd.Err(); err != nil || r.src.fault != nil {
-			r.err = readError(r.ctx, r.src, err)
-		}
-		return false
-	}
-	if err := validate(r.rd.RecordBatch()); err != nil {
-		r.err = malformed(err)
-	}
-	return true
 }
 
 // readError says why a stream could not be read: the client went away, or sent

@@ -1,93 +1,81 @@
 package flightsvc
 
 import (
+	"cmp"
 	"context"
-	"sync/atomic"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/internal/stream"
 )
 
-// rowsReader runs a query once for each row of its parameters and returns the
-// results one after the other. One execution is open at a time.
-type rowsReader struct {
-	refs    atomic.Int64
-	ctx     context.Context //nolint:containedctx // a RecordReader has no other way
-	params  arrow.RecordBatch
-	openFn  func(row arrow.RecordBatch) (array.RecordReader, error)
-	schema  *arrow.Schema
-	row     int64 // of the current execution
-	current array.RecordReader
-	batch   arrow.RecordBatch // of current, under schema
-	err     error
-}
-
-var _ array.RecordReader = (*rowsReader)(nil)
-
-// newRowsReader starts the first of the executions, of which there is at least
-// one. The caller releases the reader; params is retained.
-func newRowsReader(ctx context.Context, params arrow.RecordBatch, openFn func(arrow.RecordBatch) (array.RecordReader, error)) (*rowsReader, error) {
-	r := &rowsReader{ctx: ctx, params: params, openFn: openFn}
-	r.refs.Store(1)
+// newRowsReader returns a reader that runs a query once for each row of params and
+// gives the results one after the other, under the schema of the first. One
+// execution is open at a time, and the first is opened at once; params has at least
+// one row and is retained. The caller releases the reader.
+func newRowsReader(ctx context.Context, params arrow.RecordBatch, openFn func(arrow.RecordBatch) (array.RecordReader, error)) (array.RecordReader, error) {
+	r := &rowsReader{params: params, openFn: openFn}
 	params.Retain()
-	if err := r.start(); err != nil {
-		r.Release()
+	if err := r.open(); err != nil {
+		r.close()
 		return nil, err
 	}
 	r.schema = r.current.Schema()
-	return r, nil
+	return stream.New(stream.Source{
+		Schema:    r.schema,
+		NextFunc:  func() (arrow.RecordBatch, error) { return r.next(ctx) },
+		CloseFunc: r.close,
+	}), nil
 }
 
-// start opens the execution of r.row.
-func (r *rowsReader) start() error {
+type rowsReader struct {
+	params  arrow.RecordBatch
+	openFn  func(row arrow.RecordBatch) (array.RecordReader, error)
+	schema  *arrow.Schema
+	row     int64              // of the current execution
+	current array.RecordReader // nil if it could not be opened
+}
+
+// open starts the execution of r.row.
+func (r *rowsReader) open() error {
 	row := r.params.NewSlice(r.row, r.row+1)
 	defer row.Release()
-	rd, err := r.openFn(row)
-	if err != nil {
-		return err
-	}
-	r.current = rd
-	return nil
+	var err error
+	r.current, err = r.openFn(row)
+	return err
 }
 
-// Next reads the next batch of the current execution, or of the next one.
-func (r *rowsReader) Next() bool {
-	for r.err == nil && r.current != nil {
-		if r.current.Next() {
-			r.take(r.current.RecordBatch())
-			return true
+// next reads the next batch of the current execution, or of the next one.
+func (r *rowsReader) next(ctx context.Context) (arrow.RecordBatch, error) {
+	for !r.current.Next() {
+		if err := cmp.Or(r.current.Err(), ctx.Err()); err != nil {
+			return nil, err
 		}
-		if r.err = r.current.Err(); r.err != nil {
-			break
-		}
-		if r.err = r.ctx.Err(); r.err != nil || r.row+1 == r.params.NumRows() {
-			break
+		if r.row+1 == r.params.NumRows() {
+			return nil, io.EOF
 		}
 		r.row++
 		r.current.Release()
-		r.current = nil
-		if r.err = r.start(); r.err != nil {
-			break
+		if err := r.open(); err != nil {
+			return nil, err
 		}
 		if !sameTypes(r.current.Schema(), r.schema) {
-			r.err = errSchemaChanged()
+			return nil, errSchemaChanged()
 		}
 	}
-	return false
+	// An expression without an alias is named after its parameters, so that names
+	// differ from one execution to the next.
+	rec := r.current.RecordBatch()
+	return array.NewRecordBatch(r.schema, rec.Columns(), rec.NumRows()), nil
 }
 
-// take makes rec the current batch. An expression without an alias is named
-// after its parameters, so that names differ from one execution to the next.
-func (r *rowsReader) take(rec arrow.RecordBatch) {
-	r.drop()
-	r.batch = array.NewRecordBatch(r.schema, rec.Columns(), rec.NumRows())
-}
-
-func (r *rowsReader) drop() {
-	if r.batch != nil {
-		r.batch.Release()
-		r.batch = nil
+func (r *rowsReader) close() {
+	if r.current != nil {
+		r.current.Release()
 	}
+	r.params.Release()
 }
 
 // sameTypes compares the columns of two schemas by type alone.
@@ -102,30 +90,3 @@ func sameTypes(a, b *arrow.Schema) bool {
 	}
 	return true
 }
-
-// Retain adds a reference.
-func (r *rowsReader) Retain() { r.refs.Add(1) }
-
-// Release gives a reference back.
-func (r *rowsReader) Release() {
-	if r.refs.Add(-1) != 0 {
-		return
-	}
-	r.drop()
-	if r.current != nil {
-		r.current.Release()
-	}
-	r.params.Release()
-}
-
-// Schema returns the schema of every execution.
-func (r *rowsReader) Schema() *arrow.Schema { return r.schema }
-
-// RecordBatch returns the current batch; it is valid until Next.
-func (r *rowsReader) RecordBatch() arrow.RecordBatch { return r.batch }
-
-// Record is the old name of RecordBatch.
-func (r *rowsReader) Record() arrow.RecordBatch { return r.batch }
-
-// Err returns what ended the executions early.
-func (r *rowsReader) Err() error { return r.err }

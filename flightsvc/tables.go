@@ -118,7 +118,7 @@ func relations(spaces []namespace, cmd flightsql.GetTables, current string) []re
 			}
 		}
 		kind := typeTable
-		if n.catalog == temporaryCatalog {
+		if n.catalog == lake.TemporarySchema {
 			kind = typeTemporary
 		}
 		for j := range n.tables {
@@ -147,7 +147,7 @@ func rankOf(n *namespace, name string, pattern *string, current string) int {
 	switch {
 	case pattern == nil || !strings.EqualFold(name, *pattern) && !strings.EqualFold(name, unescaped(*pattern)):
 		return rankListed
-	case n.catalog == temporaryCatalog || strings.EqualFold(n.schema, current):
+	case n.catalog == lake.TemporarySchema || strings.EqualFold(n.schema, current):
 		return rankFound
 	}
 	return rankNamed

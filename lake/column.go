@@ -37,6 +37,20 @@ func (c *Column) SQLType() string {
 	return b.String()
 }
 
+// DefaultSQL returns the column's DEFAULT as an SQL expression, in the form that
+// clients see; NULL if it has none. Only a literal is surely of the column's type.
+func (c *Column) DefaultSQL() string {
+	switch {
+	case c.Default == nil:
+		return "NULL"
+	case c.DefaultIsExpression:
+		return *c.Default
+	case c.Type.ID == TypeVarchar:
+		return QuoteLiteral(*c.Default)
+	}
+	return "CAST(" + QuoteLiteral(*c.Default) + " AS " + c.SQLType() + ")"
+}
+
 func (c *Column) writeSQLType(b *strings.Builder) {
 	switch c.Type.ID {
 	case TypeList:

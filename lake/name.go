@@ -7,6 +7,7 @@ const (
 	// DefaultSchema is where names without a schema resolve unless the caller says
 	// otherwise. Every lake has it.
 	DefaultSchema = "main"
-	// TemporarySchema shows the temporary tables of a session.
+	// TemporarySchema is the schema that shows the temporary tables of a session. It is
+	// also the name of a catalog whose one schema, DefaultSchema, holds them.
 	TemporarySchema = "temp"
 )

@@ -8,14 +8,11 @@ import (
 // nearNamesMax bounds the names that an error proposes.
 const nearNamesMax = 3
 
-// mainSchema is the schema of names without one, unless a client chose another.
-const mainSchema = "main"
-
 // NearTables returns up to three tables and views whose names resemble the given
 // one, nearest first: the same name in another schema, then by edit distance.
 func NearTables(state *State, defaultSchema, schema, name string) []string {
 	if defaultSchema == "" {
-		defaultSchema = mainSchema
+		defaultSchema = DefaultSchema
 	}
 	if schema == "" {
 		schema = defaultSchema

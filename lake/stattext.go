@@ -76,9 +76,9 @@ func FormatStat(t Type, v Value) (string, bool) {
 	case TypeDecimal:
 		return formatFixed(v, int(t.Scale), int(t.Precision))
 	case TypeFloat32:
-		return formatFloat(v.Float, 32)
+		return FormatFloat(v.Float, 32), float64(float32(v.Float)) == v.Float // not so of NaN
 	case TypeFloat64:
-		return formatFloat(v.Float, 64)
+		return FormatFloat(v.Float, 64), !math.IsNaN(v.Float)
 	case TypeDate:
 		return formatDate(v.Int)
 	case TypeTime, TypeTimeNS:
@@ -171,7 +171,7 @@ func parseBoolean(text string) (Value, bool) {
 }
 
 // uuidGroups are the lengths in bytes of the groups of a UUID's text.
-var uuidGroups = [...]int{4, 2, 2, 2, 6} //nolint:gochecknoglobals // a read-only table of RFC 9562
+var uuidGroups = [...]int{4, 2, 2, 2, 6} // a read-only table of RFC 9562
 
 // parseUUID reads the canonical form only, in either case.
 func parseUUID(text string) (Value, bool) {
@@ -219,33 +219,30 @@ func parseFloat(text string, bitSize int) (Value, bool) {
 	return Value{Float: f}, err == nil
 }
 
-// formatFloat prints the shortest text that reads back as f: with an exponent
-// of at least two digits below 1e-4 and from 1e16 on, else with a point.
-func formatFloat(f float64, bitSize int) (string, bool) {
+// FormatFloat returns f as the text that DuckDB casts a FLOAT (of 32 bits) or a
+// DOUBLE (of 64) to: the shortest that reads back as f, with an exponent of at least
+// two digits below 1e-4 and from 1e16 on, else with a point; or nan, inf and -inf.
+func FormatFloat(f float64, bits int) string {
 	switch {
 	case math.IsNaN(f):
-		return "", false
+		return nanText
 	case math.IsInf(f, 1):
-		return positiveInfinity, true
+		return positiveInfinity
 	case math.IsInf(f, -1):
-		return negativeInfinity, true
-	case bitSize == 32 && float64(float32(f)) != f:
-		return "", false
+		return negativeInfinity
 	}
 	const exponentFrom, exponentBelow = 16, -4
-	text := strconv.FormatFloat(f, 'e', -1, bitSize)
+	text := strconv.FormatFloat(f, 'e', -1, bits)
+	// It is the text's exponent that counts: the FLOAT 0.0001 is less than 1e-4.
 	exponent, err := strconv.Atoi(text[strings.IndexByte(text, 'e')+1:])
-	if err != nil {
-		return "", false
+	if err != nil || exponent >= exponentFrom || exponent < exponentBelow {
+		return text
 	}
-	if exponent >= exponentFrom || exponent < exponentBelow {
-		return text, true
-	}
-	text = strconv.FormatFloat(f, 'f', -1, bitSize)
+	text = strconv.FormatFloat(f, 'f', -1, bits)
 	if !strings.Contains(text, ".") {
 		text += ".0"
 	}
-	return text, true
+	return text
 }
 
 // maxInt128Digits is the number of digits of the extremes of int128.

@@ -122,6 +122,35 @@ func TestParseStatTakesOtherWritersTexts(t *testing.T) {
 	}
 }
 
+// TestFormatFloat expects what DuckDB 1.4 casts the values to.
+func TestFormatFloat(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value float64
+		bits  int
+		want  string
+	}{
+		{math.NaN(), 32, "nan"},
+		{math.Copysign(math.NaN(), -1), 64, "nan"},
+		{math.Inf(1), 64, "inf"},
+		{math.Inf(-1), 32, "-inf"},
+		{0, 64, "0.0"},
+		{math.Copysign(0, -1), 64, "-0.0"},
+		{0.0001, 64, "0.0001"},
+		{float64(float32(0.0001)), 32, "0.0001"},
+		{0.00002, 64, "2e-05"},
+		{float64(float32(0.000012345)), 32, "1.2345e-05"},
+		{1e15, 64, "1000000000000000.0"},
+		{1e16, 64, "1e+16"},
+		{123456789012345678, 64, "1.2345678901234568e+17"},
+		{float64(float32(123456789012345678)), 32, "1.2345679e+17"},
+		{16777216, 32, "16777216.0"},
+		{1.5, 32, "1.5"},
+	} {
+		require.Equal(t, c.want, lake.FormatFloat(c.value, c.bits))
+	}
+}
+
 func TestParseStatRefusesRatherThanGuesses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -57,7 +57,7 @@ type Type struct {
 	Scale     int32
 }
 
-//nolint:gochecknoglobals // a read-only table of the specification
+// typeNames gives the names of the types, as the specification lists them.
 var typeNames = [...]struct{ ducklake, duckdb string }{
 	TypeInvalid:     {"", ""},
 	TypeBoolean:     {"boolean", "BOOLEAN"},

@@ -32,8 +32,6 @@ const (
 
 // zoneMapTypes numbers the types on disk: the index is the code. Codes are
 // never reused, and new types go to the end.
-//
-//nolint:gochecknoglobals // a read-only table of the format
 var zoneMapTypes = [...]TypeID{
 	TypeInvalid, TypeBoolean, TypeInt8, TypeInt16, TypeInt32, TypeInt64, TypeInt128,
 	TypeUint8, TypeUint16, TypeUint32, TypeUint64, TypeUint128, TypeFloat32, TypeFloat64, TypeDecimal,

@@ -142,7 +142,7 @@ func New(c Components, o Options) *Lakehouse {
 		Statements: &Statements{
 			sessions: sessions, running: running, views: views, queries: queries, policy: c.Policy,
 			changes: change.New(change.Components{
-				Views: views, Queries: queries, Engine: c.Executor, Catalog: c.Catalog, Writer: writer.New(c.Bucket, area.Stage),
+				Views: views, Queries: queries, Engine: c.Executor, Catalog: c.Catalog, Writer: writer.New(c.Bucket, area.Stage, writer.Settings{}),
 				Staging: area, Policy: c.Policy,
 			}),
 		},

@@ -49,7 +49,7 @@ func (s *Statements) State(ctx context.Context, c session.Caller) (statement.Vis
 }
 
 // begin begins the life of a statement. The context that it returns ends when the
-// statement is killed and when its time is over; query.Because tells why.
+// statement is killed and when its time is over; query.Because returns why.
 //
 // Errors: those of workload.Registry.Begin; KindUnauthenticated if the session
 // has ended.
@@ -78,7 +78,7 @@ func (s *Statements) begin(ctx context.Context, c session.Caller, info workload.
 	return ctx, run, err
 }
 
-// Describe tells what a statement is and returns, without running it. A
+// Describe returns the kind of a statement and what it returns, without running it. A
 // parameter whose type cannot be inferred has the type null.
 //
 // Errors: those of Plan; KindUnsupported for a statement that is not run.

@@ -10,13 +10,8 @@ import (
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
-// Names of the one catalog that clients see, and of the schema that shows the
-// catalog's own tables.
-const (
-	CatalogName    = "lake"
-	DefaultSchema  = "main"
-	MetadataSchema = "__ducklake_metadata_" + CatalogName
-)
+// MetadataSchema shows the catalog's own tables.
+const MetadataSchema = "__ducklake_metadata_" + lake.CatalogName
 
 // Analysis is what a statement names. All offsets are into Statement.Text.
 type Analysis struct {

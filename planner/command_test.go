@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//nolint:gochecknoglobals // a flag of the test binary
 var rewrite = flag.Bool("rewrite", false, "write the output of command files instead of comparing it")
 
 // command is one block of a command file: a line "name args", the input up to a

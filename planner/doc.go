@@ -3,7 +3,7 @@
 // evaluated on rows, and whether the lake's own scanner can do it alone.
 //
 // The parts, in the order in which a statement passes them: sqltext.Classify
-// tells what the statement is; Analyze finds its table references; Resolve
+// classifies the statement; Analyze finds its table references; Resolve
 // looks them up; Rewrite replaces them in the text; Plan has the text optimised
 // by DuckDB over empty twins of the tables (see Frontend), reads the filters and
 // columns of every reference from DuckDB's plan, and prunes.

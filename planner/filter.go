@@ -263,22 +263,22 @@ func each(v any, fn func(object)) {
 func (p *Planner) bindFilter(ctx context.Context, twin lake.Twin, filter string) (expr.Predicate, error) {
 	tree, err := p.frontend.Optimize(ctx, "SELECT * FROM "+lake.QuoteIdent(twin.Name)+" WHERE (\n"+filter+"\n)", []lake.Twin{twin})
 	if lake.KindOf(err) == lake.KindUnsupported && err != nil {
-		return nil, nil //nolint:nilerr,nilnil // it binds, and the plan cannot be serialised
+		return nil, nil //nolint:nilerr // it binds, and the plan cannot be serialised
 	}
 	if err != nil {
 		return nil, err
 	}
 	s, err := readShape(tree, map[string]int{twin.Name: 0}, []*lake.Table{{Columns: twin.Columns}})
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // a plan that is not understood tells nothing
+		return nil, nil //nolint:nilerr // a plan that is not understood proves nothing
 	}
 	c, ok := s.chain(s.root)
 	if !ok || c.limited {
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	guard := tidy(expr.And{Terms: c.residual})
 	if !expr.Evaluable(guard) {
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	return guard, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/engine"
@@ -164,7 +163,7 @@ func TestPredicatesSelectWhatDuckDBSelects(t *testing.T) {
 // selected returns the positions of the rows for which p is true.
 func selected(t *testing.T, ty *lake.Table, batch arrow.RecordBatch, p expr.Predicate) []int32 {
 	t.Helper()
-	f, err := expr.NewFilter(p, ty.Columns, memory.DefaultAllocator)
+	f, err := expr.NewFilter(p, ty.Columns)
 	require.NoError(t, err)
 	positions, err := f.Select(batch, []int32{})
 	require.NoError(t, err)

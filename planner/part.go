@@ -18,7 +18,7 @@ type piece struct {
 // the same number of bytes and of bytesMin at least, in the order of the table;
 // together they are the whole scan, however a part of it is pruned when it is run
 // (expr.Scan.Within). It returns nil for what cannot be divided, or is too small,
-// and under a row filter: how many there are would tell about hidden rows.
+// and under a row filter: their number would reveal hidden rows.
 func (p *Plan) Parts(bytesMin int64, partsMax int) []lake.Part {
 	if p.Answer != nil || p.Native == nil || p.Analysis.Statement.Kind != sqltext.KindQuery {
 		return nil

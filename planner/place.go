@@ -3,6 +3,7 @@ package planner
 import (
 	"strings"
 
+	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
@@ -114,10 +115,10 @@ func (r *TableRef) classify() {
 	case strings.EqualFold(r.Schema, MetadataSchema), strings.EqualFold(r.Catalog, MetadataSchema):
 		r.Metadata = true
 	case strings.EqualFold(r.Schema, "information_schema"), strings.EqualFold(r.Schema, "pg_catalog"),
-		strings.EqualFold(r.Catalog, "system"), strings.EqualFold(r.Catalog, "temp"):
+		strings.EqualFold(r.Catalog, "system"), strings.EqualFold(r.Catalog, lake.TemporarySchema):
 		r.System = true
 	case r.Quoted:
-	case r.Schema == "" || strings.EqualFold(r.Schema, DefaultSchema):
+	case r.Schema == "" || strings.EqualFold(r.Schema, lake.DefaultSchema):
 		r.System = systemView(strings.ToLower(r.Name))
 	}
 }

@@ -30,7 +30,7 @@ type Request struct {
 	// Tables has one entry per Analysis.Tables.
 	Tables []Resolved
 	// NamesFunc returns the names of the result's columns as DuckDB binds them. It
-	// is called at most once, and only where the plan does not tell them;
+	// is called at most once, and only where the plan does not name them;
 	// nil if not known. With them more statements need no engine.
 	NamesFunc func(context.Context) ([]string, error)
 }
@@ -162,7 +162,7 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		return nil, err
 	}
 	if s != nil {
-		plan.take(s)
+		plan.setReads(s)
 		if err := plan.native(ctx, s, req); err != nil {
 			return nil, err
 		}
@@ -194,10 +194,10 @@ func (p *Planner) shape(ctx context.Context, req Request, plan *Plan) (*shape, e
 	twins := Twins(req.Tables)
 	switch {
 	case len(twins) == 0 || a.Statement.Query == nil:
-		return nil, nil //nolint:nilnil // nothing to plan is no error
+		return nil, nil // nothing to plan is no error
 	case !a.Exact:
 		plan.Note = "the statement cannot be serialised"
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	tree, err := p.frontend.Optimize(ctx, a.TwinSQL(req.Tables), twins)
 	var s *shape
@@ -218,13 +218,13 @@ func (p *Planner) shape(ctx context.Context, req Request, plan *Plan) (*shape, e
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
 	plan.Note = "no plan could be had: " + message
-	return nil, nil //nolint:nilnil // the statement is read unpruned; the engine reports what is wrong with it
+	return nil, nil // the statement is read unpruned; the engine reports what is wrong with it
 }
 
-// take sets the columns and predicates of the reads. A reference that is read
+// setReads sets the columns and predicates of the reads. A reference that is read
 // twice is pruned by the OR of its predicates; one that is not read at all is
 // not pruned: DuckDB found out that it does not matter.
-func (p *Plan) take(s *shape) {
+func (p *Plan) setReads(s *shape) {
 	seen := make([]int, len(p.Reads))
 	predicates := make([][]expr.Predicate, len(p.Reads))
 	for _, g := range s.gets {

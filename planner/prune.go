@@ -133,7 +133,7 @@ func (p *pruner) rowGroups(facts *expr.Partition, task *lake.ScanTask) bool {
 }
 
 // merged is the statistics of rows, and for leaves that these do not have,
-// what the partition values of their file tell.
+// what follows from the partition values of their file.
 type merged struct {
 	stats expr.StatsSource
 	facts *expr.Partition

@@ -24,11 +24,11 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	case ref.closed:
 		return nil, lake.Errorf(lake.KindForbidden, "system view %q is closed to clients", ref.String())
 	case ref.System || ref.Metadata, ref.candidate && !ref.fileLike():
-		return nil, nil //nolint:nilnil // no table is an answer: the reference is not one of the lake
+		return nil, nil // no table is an answer: the reference is not one of the lake
 	case ref.Quoted:
 		return nil, lake.Errorf(lake.KindForbidden, "%s: reading files of the server is closed to clients", lake.QuoteLiteral(ref.Name))
-	case ref.Catalog != "" && !strings.EqualFold(ref.Catalog, CatalogName):
-		return nil, lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the only catalog is %q", ref.Catalog, CatalogName)
+	case ref.Catalog != "" && !strings.EqualFold(ref.Catalog, lake.CatalogName):
+		return nil, lake.Errorf(lake.KindNotFound, "catalog %q does not exist; the only catalog is %q", ref.Catalog, lake.CatalogName)
 	}
 	return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist%s", ref.String(), lake.DidYouMean(lake.NearTables(state, defaultSchema, ref.Schema, ref.Name)))
 }
@@ -39,9 +39,9 @@ func (r TableRef) fileLike() bool { return r.Quoted || strings.ContainsAny(r.Nam
 
 func find(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, bool) {
 	if defaultSchema == "" {
-		defaultSchema = DefaultSchema
+		defaultSchema = lake.DefaultSchema
 	}
-	if ref.Catalog != "" && !strings.EqualFold(ref.Catalog, CatalogName) {
+	if ref.Catalog != "" && !strings.EqualFold(ref.Catalog, lake.CatalogName) {
 		return nil, false
 	}
 	schema := ref.Schema
@@ -51,11 +51,11 @@ func find(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, b
 	if t, ok := state.Table(schema, ref.Name); ok {
 		return t, true
 	}
-	if ref.Catalog == "" && strings.EqualFold(ref.Schema, CatalogName) { // catalog.table
+	if ref.Catalog == "" && strings.EqualFold(ref.Schema, lake.CatalogName) { // catalog.table
 		return state.Table(defaultSchema, ref.Name)
 	}
-	if ref.Schema == "" && !strings.EqualFold(defaultSchema, DefaultSchema) {
-		return state.Table(DefaultSchema, ref.Name)
+	if ref.Schema == "" && !strings.EqualFold(defaultSchema, lake.DefaultSchema) {
+		return state.Table(lake.DefaultSchema, ref.Name)
 	}
 	return nil, false
 }
@@ -63,11 +63,11 @@ func find(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, b
 // findView returns the name of the view that a reference names.
 func findView(state *lake.State, defaultSchema string, ref TableRef) (string, bool) {
 	schema := ref.Schema
-	if schema == "" || ref.Catalog == "" && strings.EqualFold(schema, CatalogName) {
+	if schema == "" || ref.Catalog == "" && strings.EqualFold(schema, lake.CatalogName) {
 		schema = defaultSchema
 	}
 	if schema == "" {
-		schema = DefaultSchema
+		schema = lake.DefaultSchema
 	}
 	s, ok := state.Schema(schema)
 	if !ok {

@@ -159,8 +159,8 @@ func (a *Analysis) implicitAliases() []string {
 
 // schemaName returns the schema that is written, or main.
 func (r TableRef) schemaName() string {
-	if r.Schema == "" || r.Catalog == "" && strings.EqualFold(r.Schema, CatalogName) {
-		return DefaultSchema
+	if r.Schema == "" || r.Catalog == "" && strings.EqualFold(r.Schema, lake.CatalogName) {
+		return lake.DefaultSchema
 	}
 	return r.Schema
 }
@@ -175,10 +175,10 @@ func (q *qualifiers) count(parts []string) (n, ref int) {
 	// A schema as written wins over one that an unqualified reference may have.
 	for _, inSchema := range []func(TableRef, string) bool{TableRef.isSchema, TableRef.inSchema} {
 		full := -1
-		if len(parts) >= 4 && first == CatalogName {
+		if len(parts) >= 4 && first == lake.CatalogName {
 			full = q.find(parts[2], func(r TableRef) bool { return inSchema(r, parts[1]) })
 		}
-		short := q.find(parts[1], func(r TableRef) bool { return first == CatalogName || inSchema(r, parts[0]) })
+		short := q.find(parts[1], func(r TableRef) bool { return first == lake.CatalogName || inSchema(r, parts[0]) })
 		switch {
 		case full >= 0 && (short < 0 || full <= short):
 			return 2, full
@@ -206,7 +206,7 @@ func (r TableRef) isSchema(schema string) bool { return strings.EqualFold(r.sche
 // inSchema reports whether the reference may be to a table of that schema.
 func (r TableRef) inSchema(schema string) bool {
 	return r.Schema == "" || strings.EqualFold(r.Schema, schema) ||
-		strings.EqualFold(r.Schema, CatalogName)
+		strings.EqualFold(r.Schema, lake.CatalogName)
 }
 
 // apply returns text[within] with edits made. Edits outside of it are dropped.

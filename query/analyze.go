@@ -192,7 +192,7 @@ func shownTo(v *view.View, expression string) *engine.Overlay {
 }
 
 // checkInspection refuses to show how a query runs over a table of which the
-// caller may read some rows only: what is pruned tells about the others.
+// caller may read some rows only: what is pruned reveals others.
 //
 // Errors: KindForbidden.
 func checkInspection(tables []planner.Resolved) error {

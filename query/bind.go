@@ -211,7 +211,7 @@ func hasText(values arrow.RecordBatch) bool {
 }
 
 // converted returns the text of a query with its values converted to the types
-// that the engine infers for the parameters; empty if that cannot tell them.
+// that the engine infers for the parameters; empty if it cannot.
 func (s *Planner) converted(ctx context.Context, run *workload.Statement, st *sqltext.Statement, values arrow.RecordBatch, v *view.View) (string, error) {
 	p := ParametersOf(st)
 	if len(p.Names) == 0 {

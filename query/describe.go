@@ -17,7 +17,7 @@ import (
 	"github.com/flightlake/flightlake/workload"
 )
 
-// Describe tells what a query returns, without running it. A parameter whose type
+// Describe returns what a query returns, without running it. A parameter whose type
 // cannot be inferred has the type null.
 //
 // Errors: those of Processor.Plan.

@@ -55,7 +55,7 @@ func (e Evaluator) Text(ctx context.Context, expression, typ string) (*string, e
 		return nil, lake.Errorf(lake.KindInternal, "%s gave %s", expression, value.DataType())
 	}
 	if texts.IsNull(0) {
-		return nil, nil //nolint:nilnil // nil is NULL
+		return nil, nil // nil is NULL
 	}
 	text := strings.Clone(texts.Value(0))
 	return &text, nil

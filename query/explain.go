@@ -65,8 +65,8 @@ func (p *Plan) MayInspect() error {
 }
 
 // ScanPlan returns what lake.scan_plan shows of a plan, in planner.ScanPlanSchema: a row
-// for each part of a file that would be read. locateFunc tells where other programs find
-// a file. The caller releases the batch.
+// for each part of a file that would be read. locateFunc returns where other programs
+// find a file. The caller releases the batch.
 func (p *Plan) ScanPlan(mem memory.Allocator, locateFunc func(*lake.DataFile) string) arrow.RecordBatch {
 	return p.plan.ScanPlan(mem, locateFunc)
 }

@@ -32,13 +32,13 @@ type Plan struct {
 	// defaultSchema is where the engine resolves the names that are left to it, and
 	// ownSchema those of the client's own text.
 	defaultSchema, ownSchema string
-	// overlaid is set if the query reads what the snapshot alone does not tell.
+	// overlaid is set if the query reads what the snapshot alone does not hold.
 	overlaid bool
 	// shown is what the engine shows instead of the latest schemas to the client's
 	// own text; overlay is shown if the engine must show it to run the query.
 	shown, overlay *engine.Overlay
-	// mirrored is set if the engine tells the query, from what it shows to all, of
-	// schemas and tables; they are those of schemaVersion.
+	// mirrored is set if the query reads schemas and tables in the engine's mirror,
+	// which shows all queries those of schemaVersion.
 	mirrored      bool
 	schemaVersion int64
 	analysis      *planner.Analysis
@@ -109,7 +109,8 @@ func (p *Plan) within(part lake.Part) (*Plan, error) {
 	return &of, nil
 }
 
-// rows returns the exact number of rows of the result, if the catalog tells.
+// rows returns the exact number of rows of the result, lake.Unknown if the catalog
+// does not know it.
 func (p *Plan) rows() int64 {
 	switch {
 	case p.explain:

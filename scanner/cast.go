@@ -173,7 +173,7 @@ func castFloat(from, target arrow.DataType) (converter, bool) {
 // precision or a smaller scale, and from the doubles as which DuckDB writes
 // its 128-bit integers.
 func castDecimal(from, target arrow.DataType) (converter, bool) {
-	to := target.(*arrow.Decimal128Type) //nolint:forcetypeassert // the type of every decimal column
+	to := target.(*arrow.Decimal128Type) // the type of every decimal column
 	switch t := from.(type) {
 	case *arrow.Decimal128Type:
 		if t.Scale > to.Scale {
@@ -265,7 +265,7 @@ func unitNanos(u arrow.TimeUnit) int64 {
 // castTime changes units. Package writer stores TIME_NS as timestamps of
 // 1970-01-01.
 func castTime(from, target arrow.DataType) (converter, bool) {
-	to := unitNanos(target.(*arrow.Time64Type).Unit) //nolint:forcetypeassert // the type of every time column
+	to := unitNanos(target.(*arrow.Time64Type).Unit) // the type of every time column
 	switch t := from.(type) {
 	case *arrow.Time32Type:
 		return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
@@ -290,11 +290,11 @@ func castTime(from, target arrow.DataType) (converter, bool) {
 // castTimestamp changes units; whether the file calls its timestamps adjusted
 // to UTC does not change their values. INT96 decodes to nanoseconds.
 func castTimestamp(from, target arrow.DataType) (converter, bool) {
-	to := unitNanos(target.(*arrow.TimestampType).Unit) //nolint:forcetypeassert // the type of every timestamp column
+	to := unitNanos(target.(*arrow.TimestampType).Unit) // the type of every timestamp column
 	switch t := from.(type) {
 	case *arrow.TimestampType:
 		return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-			if t.Unit == target.(*arrow.TimestampType).Unit { //nolint:forcetypeassert // as above
+			if t.Unit == target.(*arrow.TimestampType).Unit {
 				return relabel(arr, target), nil
 			}
 			return mapValues(mem, arr, target, func(v int64) (int64, bool) { return rescaleTime(v, unitNanos(t.Unit), to) })

@@ -27,7 +27,7 @@ type columnReader interface {
 // file lacks it.
 func (g *group) openColumn(s *source) (columnReader, error) {
 	if s.field < 0 {
-		return nil, nil //nolint:nilnil // a column that the file lacks has no reader
+		return nil, nil // a column that the file lacks has no reader
 	}
 	if r := g.openFlat(s); r != nil {
 		return r, nil

@@ -160,7 +160,7 @@ func entriesConverter(c *lake.Column, f *pqarrow.SchemaField, by matching) (conv
 		converters[i] = convert
 		leaves = append(leaves, l...)
 	}
-	target := c.ArrowType().(*arrow.MapType).Elem() //nolint:forcetypeassert // of a map
+	target := c.ArrowType().(*arrow.MapType).Elem() // c is a map
 	return func(mem memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 		s, ok := arr.(*array.Struct)
 		if !ok || s.NumField() != len(converters) {
@@ -206,7 +206,7 @@ func releaseData(data []arrow.ArrayData) {
 func defaultArray(mem memory.Allocator, c *lake.Column, n int) (arrow.Array, error) {
 	if c.InitialDefault == nil {
 		if n == 0 || mem == nil {
-			return nil, nil //nolint:nilnil // only asked whether it can be made
+			return nil, nil // only asked whether it can be made
 		}
 		return nullArray(mem, c, n), nil
 	}

@@ -64,8 +64,8 @@ func (f *file) readDeletes(ctx context.Context, d *lake.Delete) ([]int64, error)
 	defer r.Release()
 	var out []int64
 	for r.Next() {
-		positions := r.RecordBatch().Column(0).(*array.Int64) //nolint:forcetypeassert // the scan's schema
-		snapshots := r.RecordBatch().Column(1).(*array.Int64) //nolint:forcetypeassert // the scan's schema
+		positions := r.RecordBatch().Column(0).(*array.Int64) // the scan's schema
+		snapshots := r.RecordBatch().Column(1).(*array.Int64) // the scan's schema
 		for i := range positions.Len() {
 			if positions.IsNull(i) {
 				return nil, lake.Errorf(lake.KindCorrupt, "row %d has no position", i)

@@ -1,14 +1,12 @@
 package scanner
 
 import (
-	"errors"
-	"sync/atomic"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/internal/stream"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -28,10 +26,9 @@ func Filtered(r array.RecordReader, scan *expr.Scan, mem memory.Allocator) (arra
 		r.Release()
 		return nil, err
 	}
-	out := &filteredReader{source: r, schema: lake.ArrowSchema(sh.columns[:sh.projected])}
-	out.refs.Store(1)
+	f := projectingFilter{schema: lake.ArrowSchema(sh.columns[:sh.projected]), mem: mem}
 	if sh.residual != nil {
-		if out.filter, err = expr.NewFilter(sh.residual, scan.Table.Columns, mem); err != nil {
+		if f.filter, err = expr.NewFilter(sh.residual, scan.Table.Columns); err != nil {
 			r.Release()
 			return nil, err
 		}
@@ -39,79 +36,55 @@ func Filtered(r array.RecordReader, scan *expr.Scan, mem memory.Allocator) (arra
 	for i := range sh.columns[:sh.projected] {
 		for k := range scan.Table.Columns {
 			if scan.Table.Columns[k].ID == sh.columns[i].ID {
-				out.columns = append(out.columns, k)
+				f.columns = append(f.columns, k)
 			}
 		}
 	}
-	return out, nil
+	source := stream.Over(r)
+	source.Schema, source.NextFunc = f.schema, func() (arrow.RecordBatch, error) { return f.next(r) }
+	return stream.New(source), nil
 }
 
-// filteredReader filters and projects the batches of another reader.
-type filteredReader struct {
-	source  array.RecordReader
+// projectingFilter filters and projects batches of all columns of a table.
+type projectingFilter struct {
 	schema  *arrow.Schema
-	filter  *expr.Filter
-	columns []int // ordinals in the source's schema
-	refs    atomic.Int64
-	current arrow.RecordBatch
-	err     error
+	filter  *expr.Filter // nil for all rows
+	columns []int        // ordinals in the table
+	mem     memory.Allocator
 }
 
-var _ array.RecordReader = (*filteredReader)(nil)
-
-func (r *filteredReader) Retain() { r.refs.Add(1) }
-
-func (r *filteredReader) Release() {
-	if r.refs.Add(-1) == 0 {
-		r.drop()
-		r.source.Release()
-	}
-}
-
-func (r *filteredReader) Schema() *arrow.Schema { return r.schema }
-
-func (r *filteredReader) RecordBatch() arrow.RecordBatch { return r.current }
-
-func (r *filteredReader) Record() arrow.RecordBatch { return r.current }
-
-func (r *filteredReader) Err() error { return errors.Join(r.err, r.source.Err()) }
-
-func (r *filteredReader) drop() {
-	if r.current != nil {
-		r.current.Release()
-		r.current = nil
-	}
-}
-
-// Next skips batches of which no row is left.
-func (r *filteredReader) Next() bool {
-	r.drop()
-	for r.err == nil && r.source.Next() {
-		batch := r.source.RecordBatch()
-		batch.Retain()
-		if r.filter != nil {
-			kept, err := r.filter.Apply(batch)
-			batch.Release()
-			if err != nil {
-				r.err = err
-				return false
-			}
-			batch = kept
+// next returns what is left of the next batch of r of which a row is left.
+func (f *projectingFilter) next(r array.RecordReader) (arrow.RecordBatch, error) {
+	for {
+		batch, err := stream.Next(r)
+		if err == nil {
+			batch, err = f.apply(batch)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if batch.NumRows() > 0 {
-			r.current = r.project(batch)
-			batch.Release()
-			return true
+			return batch, nil
 		}
 		batch.Release()
 	}
-	return false
 }
 
-func (r *filteredReader) project(batch arrow.RecordBatch) arrow.RecordBatch {
-	arrays := make([]arrow.Array, len(r.columns))
-	for i, c := range r.columns {
+// apply takes over the reference of batch.
+func (f *projectingFilter) apply(batch arrow.RecordBatch) (arrow.RecordBatch, error) {
+	defer batch.Release()
+	arrays := make([]arrow.Array, len(f.columns))
+	for i, c := range f.columns {
 		arrays[i] = batch.Column(c)
 	}
-	return array.NewRecordBatch(r.schema, arrays, batch.NumRows())
+	projected := array.NewRecordBatch(f.schema, arrays, batch.NumRows())
+	if f.filter == nil {
+		return projected, nil
+	}
+	defer projected.Release()
+	rows, err := f.filter.Select(batch, nil)
+	if err != nil {
+		return nil, err
+	}
+	return expr.Take(projected, rows, f.mem)
 }

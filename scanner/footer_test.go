@@ -123,10 +123,10 @@ func (b bucket) replace(t *testing.T, key string, data []byte) {
 	b.put(t, key, data)
 }
 
-func countRows(t *testing.T, s *scanner.Scanner, scan *expr.Scan) (int64, error) {
-	t.Helper()
-	r, err := s.Scan(t.Context(), scan)
-	require.NoError(t, err)
+func countRows(tb testing.TB, s *scanner.Scanner, scan *expr.Scan) (int64, error) {
+	tb.Helper()
+	r, err := s.Scan(tb.Context(), scan)
+	require.NoError(tb, err)
 	defer r.Release()
 	rows := int64(0)
 	for r.Next() {

@@ -18,7 +18,7 @@ type unit struct {
 	file     *file
 	rowGroup int // wholeFile if not known
 	bytes    int64
-	taken    bool
+	claimed  bool
 	done     bool
 	queue    []arrow.RecordBatch // decoded and not consumed; in an ordered pipeline only
 }
@@ -34,12 +34,12 @@ type pipeline struct {
 	schema  *arrow.Schema
 	ordered bool
 
-	ctx     context.Context //nolint:containedctx // the scan's own, cancelled when it ends
+	ctx     context.Context // the scan's own, cancelled when it ends
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 
 	mu   sync.Mutex // guards what follows
-	cond *sync.Cond // tells of every change
+	cond *sync.Cond // signals every change
 	// units holds what is not wholly consumed, in the order of the rows.
 	units    []*unit
 	ready    []arrow.RecordBatch // the queue of an unordered pipeline
@@ -133,7 +133,7 @@ func releaseAll(batches []arrow.RecordBatch) {
 
 // work decodes units until there are none.
 func (p *pipeline) work() {
-	for u := p.take(); u != nil; u = p.take() {
+	for u := p.claim(); u != nil; u = p.claim() {
 		parts, err := p.run(u)
 		if err != nil {
 			p.stop(err)
@@ -142,19 +142,19 @@ func (p *pipeline) work() {
 	}
 }
 
-// take returns the first unit that nobody has taken, once there is room for
+// claim returns the first unit that no worker has claimed, once there is room for
 // it; nil when there are none and will be none.
-func (p *pipeline) take() *unit {
+func (p *pipeline) claim() *unit {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !p.stopped {
-		i := slices.IndexFunc(p.units, func(u *unit) bool { return !u.taken })
+		i := slices.IndexFunc(p.units, func(u *unit) bool { return !u.claimed })
 		if i < 0 && !slices.ContainsFunc(p.units, func(u *unit) bool { return !u.done && u.rowGroup == wholeFile }) {
 			return nil
 		}
 		if i == 0 || i > 0 && p.scanner.budget.fits(p.used, p.units[i].bytes) {
 			u := p.units[i]
-			u.taken = true
+			u.claimed = true
 			p.use(u.bytes)
 			return u
 		}

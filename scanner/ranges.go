@@ -28,7 +28,7 @@ type heldRange struct {
 // ranges serves the column chunks of a row group from memory, as the
 // io.ReaderAt and io.Seeker that a Parquet reader asks for.
 type ranges struct {
-	ctx    context.Context //nolint:containedctx // io.ReaderAt has none; ranges live as long as one unit
+	ctx    context.Context // io.ReaderAt has none; ranges live as long as one unit
 	reader objstore.Reader
 	mem    *Pool
 	held   []heldRange

@@ -2,13 +2,12 @@ package scanner
 
 import (
 	"context"
-	"errors"
-	"io"
 	"sync"
-	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/internal/stream"
 )
 
 // Set is a running scan whose batches many consumers take, each once, in no
@@ -30,62 +29,35 @@ func (s *Set) Next(ctx context.Context) (arrow.RecordBatch, error) { return s.pi
 // Next returns io.EOF from then on. Close may be called again.
 func (s *Set) Close() { s.once.Do(s.pipeline.close) }
 
-// orderedReader makes an array.RecordReader of an ordered pipeline.
-type orderedReader struct {
-	pipeline *pipeline
-	refs     atomic.Int64
-	units    int // of the scan
-	current  arrow.RecordBatch
-	err      error
+// newOrderedReader makes an array.RecordReader of an ordered pipeline, which it closes.
+func newOrderedReader(p *pipeline) array.RecordReader {
+	p.mu.Lock()
+	units := len(p.units)
+	p.mu.Unlock()
+	return stream.New(stream.Source{
+		Schema: p.schema,
+		// Once is enough of a wait: the pipeline ends with its own context.
+		NextFunc:     func() (arrow.RecordBatch, error) { return p.pop(p.ctx) },
+		CloseFunc:    p.close,
+		ProgressFunc: func() float64 { return p.progress(units) },
+	})
 }
 
-var _ array.RecordReader = (*orderedReader)(nil)
-
-func newOrderedReader(p *pipeline) *orderedReader {
+// progress returns the share of the row groups whose rows were handed out or found
+// not to match, within [0, 1], of a scan that began with so many units.
+func (p *pipeline) progress(units int) float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := &orderedReader{pipeline: p, units: len(p.units)}
-	r.refs.Store(1)
-	return r
-}
-
-func (r *orderedReader) Retain() { r.refs.Add(1) }
-
-func (r *orderedReader) Release() {
-	if r.refs.Add(-1) == 0 {
-		r.drop()
-		r.pipeline.close()
-	}
-}
-
-func (r *orderedReader) Schema() *arrow.Schema { return r.pipeline.schema }
-
-func (r *orderedReader) Next() bool {
-	r.drop()
-	if r.err != nil {
-		return false
-	}
-	// Once is enough of a wait: the pipeline ends with its own context.
-	batch, err := r.pipeline.pop(r.pipeline.ctx)
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			r.err = err
+	left := 0
+	for _, u := range p.units {
+		if !u.done || len(u.queue) > 0 {
+			left++
 		}
-		return false
 	}
-	r.current = batch
-	return true
-}
-
-func (r *orderedReader) RecordBatch() arrow.RecordBatch { return r.current }
-
-func (r *orderedReader) Record() arrow.RecordBatch { return r.current }
-
-func (r *orderedReader) Err() error { return r.err }
-
-func (r *orderedReader) drop() {
-	if r.current != nil {
-		r.current.Release()
-		r.current = nil
+	// A file whose row groups were not known counts as one at first.
+	total := max(units, left)
+	if total == 0 {
+		return 1
 	}
+	return 1 - float64(left)/float64(total)
 }

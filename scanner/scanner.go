@@ -16,6 +16,7 @@ import (
 	"context"
 	"runtime"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -102,6 +103,14 @@ func New(bucket objstore.Bucket, mem memory.Allocator, opts Options) *Scanner {
 	}
 }
 
+// WithAllocator returns a Scanner whose batches come from what wrapFunc makes of
+// its allocator, such as one that counts, and else is s: both share their limits.
+func (s *Scanner) WithAllocator(wrapFunc func(memory.Allocator) memory.Allocator) *Scanner {
+	out := *s
+	out.mem = wrapFunc(s.mem)
+	return &out
+}
+
 // Scan streams the rows of scan in the order of its tasks, as batches in
 // lake.ArrowSchema of the projected columns. The caller releases the reader,
 // which frees everything at once, read or not. Files are opened while reading,
@@ -147,6 +156,10 @@ type shape struct {
 	// filtering holds, for each column, whether the residual reads it.
 	filtering []bool
 	residual  expr.Predicate // nil if there is nothing to filter
+	// filter is the residual over batches of filterSchema, the filtering columns
+	// in order; nil like residual.
+	filter       *expr.Filter
+	filterSchema *arrow.Schema
 }
 
 func newShape(scan *expr.Scan) (*shape, error) {
@@ -170,10 +183,7 @@ func newShape(scan *expr.Scan) (*shape, error) {
 		}
 		sh.markFiltering(*c)
 	}
-	if _, err := sh.newFilter(nil); err != nil {
-		return nil, err
-	}
-	return sh, nil
+	return sh, sh.compileResidual()
 }
 
 func (sh *shape) markFiltering(c lake.Column) {
@@ -187,23 +197,20 @@ func (sh *shape) markFiltering(c lake.Column) {
 	sh.filtering = append(sh.filtering, true)
 }
 
-// newFilter returns the residual over the filtering columns alone, in order;
-// nil if there is none.
-func (sh *shape) newFilter(mem memory.Allocator) (*expr.Filter, error) {
+func (sh *shape) compileResidual() error {
 	if sh.residual == nil {
-		return nil, nil //nolint:nilnil // no residual is not an error
+		return nil
 	}
-	return expr.NewFilter(sh.residual, sh.filterColumns(), mem)
-}
-
-func (sh *shape) filterColumns() []lake.Column {
-	var out []lake.Column
+	var columns []lake.Column
 	for i, c := range sh.columns {
 		if sh.filtering[i] {
-			out = append(out, c)
+			columns = append(columns, c)
 		}
 	}
-	return out
+	sh.filterSchema = lake.ArrowSchema(columns)
+	var err error
+	sh.filter, err = expr.NewFilter(sh.residual, columns)
+	return err
 }
 
 // topLevel returns the column that is, or holds, the field.

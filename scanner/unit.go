@@ -44,13 +44,8 @@ func (p *pipeline) run(u *unit) (parts []*unit, err error) {
 	if u.rowGroup >= u.file.meta.NumRowGroups() {
 		return nil, lake.Errorf(lake.KindCorrupt, "the file has %d row groups, the catalog names number %d", u.file.meta.NumRowGroups(), u.rowGroup)
 	}
-	g, err := newGroup(p, u)
-	if g != nil {
-		defer g.release()
-	}
-	if err != nil {
-		return nil, err
-	}
+	g := newGroup(p, u)
+	defer g.release()
 	return nil, g.read()
 }
 
@@ -68,20 +63,15 @@ type group struct {
 	first    int64 // position in the file of the group's first row
 }
 
-func newGroup(p *pipeline, u *unit) (*group, error) {
-	filter, err := p.shape.newFilter(p.scanner.mem)
-	if err != nil {
-		return nil, err
-	}
+func newGroup(p *pipeline, u *unit) *group {
 	f := u.file
-	g := &group{
-		pipeline: p, unit: u, mem: p.scanner.mem, filter: filter,
+	return &group{
+		pipeline: p, unit: u, mem: p.scanner.mem, filter: p.shape.filter,
 		ranges:  &ranges{ctx: p.ctx, reader: f.reader, mem: p.scanner.pages},
 		columns: make([]columnReader, len(p.shape.columns)),
 		rows:    f.meta.RowGroups[u.rowGroup].NumRows,
 		first:   f.starts[u.rowGroup],
 	}
-	return g, nil
 }
 
 func (g *group) release() {
@@ -199,7 +189,7 @@ func (g *group) choose(arrays []arrow.Array, n, done int64) ([]int32, error) {
 				filtered = append(filtered, arrays[i])
 			}
 		}
-		batch := array.NewRecordBatch(lake.ArrowSchema(g.pipeline.shape.filterColumns()), filtered, n)
+		batch := array.NewRecordBatch(g.pipeline.shape.filterSchema, filtered, n)
 		defer batch.Release()
 		var err error
 		if rows, err = g.filter.Select(batch, make([]int32, 0, n)); err != nil {
@@ -235,7 +225,7 @@ func (g *group) keepSnapshots(rows []int32, n int64) ([]int32, error) {
 		return nil, err
 	}
 	defer arr.Release()
-	ids := arr.(*array.Int64) //nolint:forcetypeassert // the converter's target
+	ids := arr.(*array.Int64) // the converter's target
 	out := rows[:0]
 	for _, r := range rows {
 		if ids.IsValid(int(r)) && lake.SnapshotID(ids.Value(int(r))) <= g.pipeline.scan.Snapshot {

@@ -32,7 +32,7 @@ type Settings struct {
 	Application string         // name of the client's program
 }
 
-// Names tells what the values of options may name.
+// Names looks up what the values of options may name.
 type Names interface {
 	// SchemaName returns the name of a schema that the session sees, as it is written.
 	// Errors: KindNotFound, with near names.

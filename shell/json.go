@@ -10,6 +10,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/flightlake/flightlake/lake"
 )
 
 // appendJSON writes a value as JSON. Integers and decimals are numbers with all
@@ -177,7 +179,7 @@ func appendJSONFloat(out []byte, v float64, bits int) []byte {
 	case math.IsInf(v, -1):
 		return append(out, `"-Infinity"`...)
 	}
-	return append(out, floatText(v, bits)...)
+	return append(out, lake.FormatFloat(v, bits)...)
 }
 
 // appendJSONString writes text as a JSON string, in which < and > stay readable.

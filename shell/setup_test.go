@@ -89,6 +89,7 @@ func scalarColumns(mem memory.Allocator) []column {
 		two("float16", array.NewFloat16Builder(mem), float16.New(1.5)),
 		two("float32", array.NewFloat32Builder(mem), 0.1),
 		two("float64", array.NewFloat64Builder(mem), 1e300),
+		two("small", array.NewFloat64Builder(mem), 0.00002),
 		two("decimal32", array.NewDecimal32Builder(mem, &arrow.Decimal32Type{Precision: 5, Scale: 2}), decimal.Decimal32(-150)),
 		two("decimal64", array.NewDecimal64Builder(mem, &arrow.Decimal64Type{Precision: 12, Scale: 3}), decimal.Decimal64(5)),
 		two("decimal128", array.NewDecimal128Builder(mem, &arrow.Decimal128Type{Precision: 38, Scale: 2}), decimal.Decimal128{}),

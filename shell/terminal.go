@@ -13,6 +13,7 @@ import (
 	"github.com/reeflective/readline"
 	"github.com/reeflective/readline/inputrc"
 
+	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
 
@@ -162,7 +163,7 @@ func (t *Terminal) known(ctx context.Context) Names {
 //
 // Errors: a *Failure.
 func (c *Client) Names(ctx context.Context) (Names, error) {
-	names := Names{Schema: "main"}
+	names := Names{Schema: lake.DefaultSchema}
 	schemas, err := c.Schemas(ctx)
 	if err != nil {
 		return names, err

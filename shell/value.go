@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/rivo/uniseg"
+
+	"github.com/flightlake/flightlake/lake"
 )
 
 // nullText stands for NULL within lists, structs and maps, and in tables.
@@ -41,11 +42,11 @@ func scalar(a arrow.Array, i int) (string, bool) {
 	case *array.Null:
 		return nullText, true
 	case *array.Float16:
-		return floatText(float64(a.Value(i).Float32()), 32), true
+		return lake.FormatFloat(float64(a.Value(i).Float32()), 32), true
 	case *array.Float32:
-		return floatText(float64(a.Value(i)), 32), true
+		return lake.FormatFloat(float64(a.Value(i)), 32), true
 	case *array.Float64:
-		return floatText(a.Value(i), 64), true
+		return lake.FormatFloat(a.Value(i), 64), true
 	case array.StringLike:
 		return a.Value(i), true
 	case binary:
@@ -205,26 +206,6 @@ func appendItem(out []byte, a arrow.Array, i int) []byte {
 
 func quoted(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
-}
-
-func floatText(v float64, bits int) string {
-	switch {
-	case math.IsNaN(v):
-		return "nan"
-	case math.IsInf(v, 1):
-		return "inf"
-	case math.IsInf(v, -1):
-		return "-inf"
-	}
-	format := byte('f')
-	if abs := math.Abs(v); abs != 0 && (abs < 1e-5 || abs >= 1e16) {
-		format = 'e'
-	}
-	text := strconv.FormatFloat(v, format, -1, bits)
-	if format == 'f' && !strings.Contains(text, ".") {
-		return text + ".0"
-	}
-	return text
 }
 
 // blobText writes printable ASCII as it is and other bytes as \xAB.

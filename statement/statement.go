@@ -56,7 +56,7 @@ func (s *Statement) Classify() (*sqltext.Statement, error) {
 	return s.classified, nil
 }
 
-// Description is what preparing a statement tells a client.
+// Description is what a client learns by preparing a statement.
 type Description struct {
 	// Update is set for statements that return no rows: DDL and DML.
 	Update bool

@@ -151,10 +151,10 @@ func (m *Manager) Use(ctx context.Context, c session.Caller, join bool) (w *Work
 func (m *Manager) use(ctx context.Context, t *Transaction) (w *Work, done func(), err error) {
 	w = t.current()
 	m.expire(ctx, w, m.Clock.Now())
-	if err := w.enter(); err != nil {
+	if err := w.acquire(); err != nil {
 		return nil, nil, err
 	}
-	return w, m.leaving(ctx, w), nil
+	return w, m.releaseFunc(ctx, w), nil
 }
 
 // Read counts a reader of what some work showed earlier, which may have ended since,
@@ -162,10 +162,10 @@ func (m *Manager) use(ctx context.Context, t *Transaction) (w *Work, done func()
 //
 // Errors: KindState if what it showed was rolled back.
 func (m *Manager) Read(ctx context.Context, w *Work) (done func(), err error) {
-	if err := w.read(); err != nil {
+	if err := w.acquireRead(); err != nil {
 		return nil, err
 	}
-	return m.leaving(ctx, w), nil
+	return m.releaseFunc(ctx, w), nil
 }
 
 // Hold keeps the caller's transaction, if any, from being idle until done is
@@ -176,15 +176,15 @@ func (m *Manager) Hold(ctx context.Context, c session.Caller) (done func()) {
 		return func() {}
 	}
 	w := t.current()
-	if w.enter() != nil {
+	if w.acquire() != nil {
 		return func() {}
 	}
-	return m.leaving(ctx, w)
+	return m.releaseFunc(ctx, w)
 }
 
-// leaving returns what ends a use of some work; it may be called twice.
-func (m *Manager) leaving(ctx context.Context, w *Work) func() {
-	return sync.OnceFunc(func() { m.discard(ctx, w.leave(m.Clock.Now())) })
+// releaseFunc returns the function that ends a use of some work; it may be called twice.
+func (m *Manager) releaseFunc(ctx context.Context, w *Work) func() {
+	return sync.OnceFunc(func() { m.discard(ctx, w.release(m.Clock.Now())) })
 }
 
 // own returns the transaction that the caller is in, and its work, in use until done is called.

@@ -57,14 +57,15 @@ func (t *Transaction) end() *Work {
 	return t.work
 }
 
-// tombstone tells how a transaction ended.
+// tombstone says how a transaction ended.
 type tombstone struct {
 	identity *auth.Identity
 	text     string // such as "was rolled back"
 }
 
-// registry holds the transactions that are open, and how others ended. Safe for
-// concurrent use.
+// registry holds the transactions that are open, and how others ended, so that a
+// client that is late learns what became of its own. Safe for concurrent use: mu is
+// held for look-ups only, never while a transaction ends.
 type registry struct {
 	mu         sync.Mutex
 	open       map[session.TransactionID]*Transaction    // guarded by mu
@@ -184,20 +185,20 @@ func (r *registry) of(c session.Caller, join bool) (*Transaction, error) {
 		return r.find(c.Transaction, c.Identity)
 	}
 	if c.Session == nil {
-		return nil, nil //nolint:nilnil // a call outside of transactions is the usual case
+		return nil, nil // a call outside of transactions is the usual case
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of := r.bySession[c.Session]
 	switch {
 	case of == nil:
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	case of.sql != nil:
 		return of.sql, nil
 	case join && len(of.protocol) == 1:
 		return of.protocol[0], nil
 	}
-	return nil, nil //nolint:nilnil // as above
+	return nil, nil
 }
 
 // all returns the open transactions, of one session if x is not nil.

@@ -34,18 +34,18 @@ type Work struct {
 	temporary        *overlay.Overlay
 	temporaryChanged bool
 	written          []string        // keys of the files that it wrote and still has; guarded by mu
-	gone             map[string]bool // keys of those that were removed, or will be; guarded by mu
-	doomed           []string        // of those, what waits for the last reader; guarded by mu
+	removed          map[string]bool // keys of those that it gave up; guarded by mu
+	pendingDeletes   []string        // of those, what is deleted after the last reader; guarded by mu
 	users            int             // statements and readers at work; guarded by mu
 	lastUse          time.Time       // guarded by mu
 	how              string          // how it ended, such as "was rolled back"; empty while it is open; guarded by mu
 	undone           bool            // it was rolled back; guarded by mu
 }
 
-// enter counts a statement that belongs to the work.
+// acquire counts a statement that belongs to the work, until release.
 //
 // Errors: KindState if it has ended.
-func (w *Work) enter() error {
+func (w *Work) acquire() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.how != "" {
@@ -60,10 +60,11 @@ func (w *Work) ended() error {
 	return lake.Errorf(lake.KindState, "the transaction %s", w.how)
 }
 
-// read counts a reader of a view of the work, which may have ended since.
+// acquireRead counts a reader of a view of the work, which may have ended since,
+// until release.
 //
 // Errors: KindState if what the view shows was rolled back.
-func (w *Work) read() error {
+func (w *Work) acquireRead() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.undone {
@@ -80,11 +81,11 @@ func (w *Work) read() error {
 func (w *Work) Check(files iter.Seq2[string, *lake.Table]) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.gone) == 0 {
+	if len(w.removed) == 0 {
 		return nil
 	}
 	for path, table := range files {
-		if w.gone[path] {
+		if w.removed[path] {
 			return lake.Errorf(lake.KindState, "what the query reads of table %q is gone: the transaction dropped it or returned to a savepoint",
 				table.Name)
 		}
@@ -92,9 +93,9 @@ func (w *Work) Check(files iter.Seq2[string, *lake.Table]) error {
 	return nil
 }
 
-// leave ends what enter or read counted. It returns the files that nobody reads
-// any more, which the caller discards.
-func (w *Work) leave(now time.Time) []string {
+// release ends what acquire or acquireRead counted. It returns the files that nobody
+// reads any more, which the caller discards.
+func (w *Work) release(now time.Time) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.users--
@@ -102,9 +103,9 @@ func (w *Work) leave(now time.Time) []string {
 	if w.users > 0 {
 		return nil
 	}
-	doomed := w.doomed
-	w.doomed = nil
-	return doomed
+	deletes := w.pendingDeletes
+	w.pendingDeletes = nil
+	return deletes
 }
 
 // Pin fixes the snapshot that the work sees, unless that is done.
@@ -283,30 +284,30 @@ func (w *Work) outcome() string {
 }
 
 // drop gives up the files that are not kept. It returns those that can be
-// discarded now; leave returns the others.
+// discarded now; release returns the others.
 func (w *Work) drop(kept map[string]bool) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var still, gone []string
+	var still, removed []string
 	for _, path := range w.written {
 		if kept[path] {
 			still = append(still, path)
 		} else {
-			gone = append(gone, path)
+			removed = append(removed, path)
 		}
 	}
 	w.written = still
-	if len(gone) > 0 && w.gone == nil {
-		w.gone = make(map[string]bool, len(gone))
+	if len(removed) > 0 && w.removed == nil {
+		w.removed = make(map[string]bool, len(removed))
 	}
-	for _, path := range gone {
-		w.gone[path] = true
+	for _, path := range removed {
+		w.removed[path] = true
 	}
 	if w.users > 0 {
-		w.doomed = append(w.doomed, gone...)
+		w.pendingDeletes = append(w.pendingDeletes, removed...)
 		return nil
 	}
-	return gone
+	return removed
 }
 
 // idleSince returns for how long nothing used the work; 0 if something does.

@@ -90,8 +90,8 @@ func (v *View) MayRead(t *lake.Table) (filter string, err error) {
 	return v.Access.RowFilter(t.Schema, t.Name), nil
 }
 
-// MayInspect checks that the caller may see file statistics and plans of a table:
-// whoever may read all of its rows may.
+// MayInspect checks that the caller may see file statistics and plans of a table,
+// which reveal all of its rows: whoever may read those may.
 //
 // Errors: KindForbidden.
 func (v *View) MayInspect(t *lake.Table) error {
@@ -109,7 +109,8 @@ func ErrFiltered(t *lake.Table) error {
 }
 
 // MayChange checks a privilege on a table. Temporary tables are their session's
-// own; their ids tell them from those of a schema that another writer named temp.
+// own: their Origin distinguishes them from those of a schema that another writer
+// named temp.
 //
 // Errors: KindForbidden.
 func (v *View) MayChange(privilege auth.Privilege, t *lake.Table) error {
@@ -152,7 +153,7 @@ func (v *View) MayConfigure(set catalog.SetOption) error {
 }
 
 // MayReadMetadata checks that the caller may read the catalog's own tables, which
-// tell about all tables.
+// describe all tables.
 //
 // Errors: KindForbidden.
 func (v *View) MayReadMetadata() error {

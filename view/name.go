@@ -67,7 +67,7 @@ func (v *View) ObjectSchema(name sqltext.ObjectName) (string, error) {
 // finds and makes tables among them only.
 //
 // Errors: KindState without a session, or in a transaction of another one: its
-// end could not tell whose tables to bring back.
+// end could not know whose tables to bring back.
 func (v *View) InTemporary() (*View, error) {
 	if v.Caller.Session == nil {
 		return nil, lake.Errorf(lake.KindState, "temporary tables need a session, and the client has none")

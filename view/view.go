@@ -143,7 +143,7 @@ func (v *View) missingSchema(ref planner.TableRef) error {
 }
 
 // Overlaid reports whether a reference, resolved in the view, reads something
-// that its snapshot alone does not tell.
+// that its snapshot alone does not hold.
 func (v *View) Overlaid(ref planner.TableRef, r planner.Resolved) bool {
 	switch {
 	case v.Plain():

@@ -273,8 +273,8 @@ func (r *Registry) resume(t *turn) {
 	}
 }
 
-// leave forgets a call; with the last one its statement's turn is over.
-func (r *Registry) leave(s *Statement) {
+// remove removes a call; with the last one its statement's turn is over.
+func (r *Registry) remove(s *Statement) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := s.turn

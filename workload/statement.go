@@ -115,8 +115,8 @@ func (s *Statement) Check() error {
 	return s.registry.checkMemory(s)
 }
 
-// SetProgressFunc sets what tells the share of the work that is done, within
-// [0, 1], or lake.Unknown. It is not called after End.
+// SetProgressFunc sets the function that returns the share of the work that is done,
+// within [0, 1], or lake.Unknown. It is not called after End.
 func (s *Statement) SetProgressFunc(f func() float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *Statement) End() {
 	for _, f := range slices.Backward(endFuncs) {
 		f()
 	}
-	s.registry.leave(s)
+	s.registry.remove(s)
 }
 
 // stop ends the call's context, and reports whether this was the first reason to.

@@ -78,7 +78,7 @@ func BenchmarkWriteLineitem(b *testing.B) {
 	} {
 		b.Run(fmt.Sprintf("compression=%s/level=%d/row_group_rows=%d", o.Compression, o.CompressionLevel, o.RowGroupRows), func(b *testing.B) {
 			b.ReportAllocs()
-			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+			w := writer.New(discard{}, func(context.Context, []string) error { return nil }, writer.Settings{})
 			spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Options: o}
 			var size int64
 			before := cpuTime(b)
@@ -110,7 +110,7 @@ func BenchmarkWriteSmall(b *testing.B) {
 	columns, _ = lake.AssignFieldIDs(columns)
 	all := array.NewTableReader(table, 1000)
 	require.True(b, all.Next())
-	w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+	w := writer.New(discard{}, func(context.Context, []string) error { return nil }, writer.Settings{})
 	b.ReportAllocs()
 	for b.Loop() {
 		reader, err := array.NewRecordReader(table.Schema(), []arrow.RecordBatch{all.RecordBatch()})
@@ -130,7 +130,7 @@ func BenchmarkWritePartitioned(b *testing.B) {
 	columns, err := lake.ColumnsFromArrow(table.Schema())
 	require.NoError(b, err)
 	columns, _ = lake.AssignFieldIDs(columns)
-	w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+	w := writer.New(discard{}, func(context.Context, []string) error { return nil }, writer.Settings{})
 	spec := writer.Spec{Columns: columns, KeyPrefix: "t/", Partition: &lake.PartitionSpec{ID: 1, Fields: []lake.PartitionField{
 		{Column: 15, Transform: lake.TransformIdentity}, // l_shipmode
 		{Column: 11, Transform: lake.TransformYear},     // l_shipdate
@@ -161,7 +161,7 @@ func BenchmarkWriteIntegers(b *testing.B) {
 			}
 			record := one(builder.NewArray())
 			columns := number(lake.Column{Name: "c", Type: lake.Type{ID: lake.TypeInt32}, Nullable: true})
-			w := writer.New(discard{}, func(context.Context, []string) error { return nil })
+			w := writer.New(discard{}, func(context.Context, []string) error { return nil }, writer.Settings{})
 			b.SetBytes(rows * 4)
 			before := cpuTime(b)
 			for b.Loop() {

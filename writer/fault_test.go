@@ -125,7 +125,7 @@ func TestUploadIsCancelledAndItsObjectRemovedNevertheless(t *testing.T) {
 	store := mem.New(mem.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	b := &cancelling{Bucket: store, cancel: cancel}
-	w := writer.New(b, func(context.Context, []string) error { return nil })
+	w := writer.New(b, func(context.Context, []string) error { return nil }, writer.Settings{})
 	batch := one(floats(1))
 	reader, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
 	require.NoError(t, err)
@@ -148,16 +148,16 @@ func TestKeysAreStagedBeforeTheirUpload(t *testing.T) {
 		return nil
 	}})
 	n := byte(0)
-	ids := writer.WithIDs(func() (uuid.UUID, error) {
+	newID := func() (uuid.UUID, error) {
 		n++
 		return uuid.UUID{15: n}, nil
-	})
+	}
 	w := writer.New(checked, func(_ context.Context, keys []string) error {
 		for _, key := range keys {
 			staged[key] = true
 		}
 		return nil
-	}, ids)
+	}, writer.Settings{NewIDFunc: newID})
 	reader, err := array.NewRecordReader(one(floats()).Schema(), []arrow.RecordBatch{one(floats(1))})
 	require.NoError(t, err)
 	result, err := w.Write(t.Context(), writer.Spec{Columns: number(column(t, "c", "float64")), KeyPrefix: "a/b/"}, reader)
@@ -169,7 +169,7 @@ func TestKeysAreStagedBeforeTheirUpload(t *testing.T) {
 func TestAFailedStageUploadsNothing(t *testing.T) {
 	t.Parallel()
 	store := fault.New(mem.New(mem.Options{}), fault.Options{})
-	w := writer.New(store, func(context.Context, []string) error { return lake.Errorf(lake.KindConflict, "no") })
+	w := writer.New(store, func(context.Context, []string) error { return lake.Errorf(lake.KindConflict, "no") }, writer.Settings{})
 	reader, err := array.NewRecordReader(one(floats()).Schema(), []arrow.RecordBatch{one(floats(1))})
 	require.NoError(t, err)
 	result, err := w.Write(t.Context(), writer.Spec{Columns: number(column(t, "c", "float64")), KeyPrefix: "a/"}, reader)
@@ -210,7 +210,7 @@ func TestACancelledWriteLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f := setup(t)
-	w := writer.New(f.bucket, f.stage)
+	w := writer.New(f.bucket, f.stage, writer.Settings{})
 	spec := writer.Spec{Columns: number(column(t, "c", "int64")), KeyPrefix: "a/", Options: writer.Options{RowGroupRows: 1000, TargetFileSize: 3000}}
 	result, err := w.Write(ctx, spec, &endless{batch: numbers(1, 1000)[0], left: 5, cancel: cancel})
 	require.ErrorIs(t, err, context.Canceled)
@@ -263,8 +263,8 @@ func TestAWideRowEndsItsRowGroup(t *testing.T) {
 		wide[i] = string(make([]byte, 10000))
 	}
 	f := setup(t)
-	result, err := f.write(t, writer.Spec{Columns: number(column(t, "c", "varchar"))}, []arrow.RecordBatch{one(text(wide...)), one(text(wide...))},
-		writer.WithLimits(writer.Limits{RowGroupBytes: 100000}))
+	result, err := f.writeLimited(t, writer.Spec{Columns: number(column(t, "c", "varchar"))}, []arrow.RecordBatch{one(text(wide...)), one(text(wide...))},
+		writer.Limits{RowGroupBytes: 100000})
 	require.NoError(t, err)
 	require.Len(t, result.Files[0].RowGroups, 2)
 }

@@ -96,7 +96,7 @@ func convert[S, D number](dst []D, src []S, r rows) []D {
 }
 
 func appendBooleans(dst *pqenc.Values, arr arrow.Array, r rows) error {
-	values := arr.(*array.Boolean) //nolint:forcetypeassert // kernelFor chose by type
+	values := arr.(*array.Boolean) // kernelFor chose by type
 	for i := range r.n {
 		at := r.lo + i
 		if r.idx != nil {
@@ -278,7 +278,7 @@ func floatsFrom[S number](double bool) kernel {
 }
 
 func appendHalves(dst *pqenc.Values, arr arrow.Array, r rows) error {
-	values := arr.(*array.Float16) //nolint:forcetypeassert // kernelFor chose by type
+	values := arr.(*array.Float16) // kernelFor chose by type
 	for i := range r.n {
 		at := r.lo + i
 		if r.idx != nil {

@@ -107,7 +107,7 @@ func (t decimalTarget) decimals(from arrow.Type) kernel {
 		}
 	case arrow.DECIMAL128:
 		return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
-			values := arr.(*array.Decimal128).Values() //nolint:forcetypeassert // by from
+			values := arr.(*array.Decimal128).Values()
 			if dst.Leaf.Kind == pqenc.Int64 && !t.scaled {
 				return appendNarrowDecimals(dst, values, r, t)
 			}
@@ -115,7 +115,7 @@ func (t decimalTarget) decimals(from arrow.Type) kernel {
 		}
 	case arrow.DECIMAL256:
 		return func(dst *pqenc.Values, arr arrow.Array, r rows) error {
-			values := arr.(*array.Decimal256) //nolint:forcetypeassert // by from
+			values := arr.(*array.Decimal256)
 			return appendDecimals(dst, values.Values(), r, t, narrowDecimal256)
 		}
 	default:

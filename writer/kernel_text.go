@@ -130,7 +130,7 @@ func appendSpans[O int32 | int64](dst *pqenc.Values, arr arrow.Array, r rows) er
 
 // appendViews appends values of a layout with views.
 func appendViews(dst *pqenc.Values, arr arrow.Array, r rows) error {
-	views := arr.(array.ViewLike) //nolint:forcetypeassert // kernelFor chose by type
+	views := arr.(array.ViewLike) // kernelFor chose by type
 	buffers := arr.Data().Buffers()[2:]
 	for i := range r.n {
 		at := r.lo + i
@@ -154,7 +154,7 @@ func appendViews(dst *pqenc.Values, arr arrow.Array, r rows) error {
 
 // fixedBytes returns the values of a fixed_size_binary, end to end.
 func fixedBytes(arr arrow.Array) (raw []byte, width int) {
-	width = arr.DataType().(*arrow.FixedSizeBinaryType).ByteWidth //nolint:forcetypeassert // by kernel
+	width = arr.DataType().(*arrow.FixedSizeBinaryType).ByteWidth // the kernel is of this type
 	if b := arr.Data().Buffers()[1]; b != nil {
 		raw = b.Bytes()[arr.Data().Offset()*width:]
 	}

@@ -20,7 +20,7 @@ import (
 // whose text is not understood; KindInvalid for malformed text.
 func literalOf(column *lake.Column) (arrow.Array, error) {
 	if column.Default == nil {
-		return nil, nil //nolint:nilnil // NULL is a default
+		return nil, nil // NULL is a default
 	}
 	text := *column.Default
 	if column.DefaultIsExpression {

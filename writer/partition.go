@@ -14,22 +14,6 @@ import (
 // buffers are written and the router starts anew.
 const maxInterned = 1 << 16
 
-// CheckPartition reports whether rows of columns can be partitioned by spec.
-//
-// Errors: KindInvalid for a column that does not exist or a transform that its
-// type does not have; KindUnsupported for an unknown transform.
-func CheckPartition(columns []lake.Column, spec *lake.PartitionSpec) error {
-	if spec == nil {
-		return nil
-	}
-	for _, f := range spec.Fields {
-		if _, err := newRouteField(columns, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // router assigns each row to a partition. It is used by one goroutine.
 type router struct {
 	fields []routeField
@@ -59,6 +43,10 @@ type routeField struct {
 	node      *node // a copy whose leaf is the only one of appender
 }
 
+// newRouter returns the router of rows of columns by spec.
+//
+// Errors: KindInvalid for a column that does not exist or a transform that its
+// type does not have; KindUnsupported for an unknown transform.
 func newRouter(columns []lake.Column, spec *lake.PartitionSpec, root *node) (*router, error) {
 	r := &router{}
 	for _, field := range spec.Fields {

@@ -58,13 +58,18 @@ func (f *fixture) stage(_ context.Context, keys []string) error {
 func (f *fixture) path(file lake.DataFile) string { return filepath.Join(f.folder, file.Path) }
 
 // write writes batches of one schema to columns.
-func (f *fixture) write(t *testing.T, spec writer.Spec, batches []arrow.RecordBatch, options ...writer.Option) (writer.Result, error) {
+func (f *fixture) write(t *testing.T, spec writer.Spec, batches []arrow.RecordBatch) (writer.Result, error) {
+	t.Helper()
+	return f.writeLimited(t, spec, batches, writer.Limits{})
+}
+
+func (f *fixture) writeLimited(t *testing.T, spec writer.Spec, batches []arrow.RecordBatch, limits writer.Limits) (writer.Result, error) {
 	t.Helper()
 	reader, err := array.NewRecordReader(batches[0].Schema(), batches)
 	require.NoError(t, err)
 	defer reader.Release()
 	spec.KeyPrefix = "main/t/"
-	return writer.New(f.bucket, f.stage, options...).Write(t.Context(), spec, reader)
+	return writer.New(f.bucket, f.stage, writer.Settings{Limits: limits}).Write(t.Context(), spec, reader)
 }
 
 // must writes batches, which succeeds, and returns the only file.

@@ -69,6 +69,19 @@ const (
 	DefaultOpenFiles           = 256
 )
 
+func (l Limits) withDefaults() Limits {
+	if l.RowGroupBytes <= 0 {
+		l.RowGroupBytes = DefaultRowGroupBytes
+	}
+	if l.BufferedBytes <= 0 {
+		l.BufferedBytes = DefaultBufferedBytes
+	}
+	if l.OpenFiles <= 0 {
+		l.OpenFiles = DefaultOpenFiles
+	}
+	return l
+}
+
 // Writer writes streams of rows. It is safe for concurrent use.
 type Writer struct {
 	bucket      objstore.Bucket
@@ -79,40 +92,25 @@ type Writer struct {
 	createdBy   string
 }
 
-// Option changes a Writer.
-type Option func(*Writer)
-
-// WithIDs sets the source of the UUIDs in file names; the default is UUIDv7.
-func WithIDs(newID func() (uuid.UUID, error)) Option {
-	return func(w *Writer) { w.newID = newID }
-}
-
-// WithLimits sets the limits of memory; zero fields keep their defaults.
-func WithLimits(l Limits) Option {
-	return func(w *Writer) {
-		if l.RowGroupBytes > 0 {
-			w.limits.RowGroupBytes = l.RowGroupBytes
-		}
-		if l.BufferedBytes > 0 {
-			w.limits.BufferedBytes = l.BufferedBytes
-		}
-		if l.OpenFiles > 0 {
-			w.limits.OpenFiles = l.OpenFiles
-		}
-	}
+// Settings configure a Writer. The zero value is usable.
+type Settings struct {
+	// Limits bound the memory of a Write; each field that is 0 has its default.
+	Limits Limits
+	// NewIDFunc makes the UUIDs in file names; nil means UUIDv7. Safe for concurrent use.
+	NewIDFunc func() (uuid.UUID, error)
 }
 
 // createdBy goes into footers, for those who ask who wrote a file.
 const createdBy = "flightlake"
 
 // New returns a Writer to bucket that calls stage before every upload.
-func New(bucket objstore.Bucket, stage StageFunc, options ...Option) *Writer {
+func New(bucket objstore.Bucket, stage StageFunc, settings Settings) *Writer {
 	w := &Writer{
-		bucket: bucket, stage: stage, newID: uuid.NewV7, parallelism: runtime.GOMAXPROCS(0), createdBy: createdBy,
-		limits: Limits{RowGroupBytes: DefaultRowGroupBytes, BufferedBytes: DefaultBufferedBytes, OpenFiles: DefaultOpenFiles},
+		bucket: bucket, stage: stage, newID: settings.NewIDFunc, parallelism: runtime.GOMAXPROCS(0), createdBy: createdBy,
+		limits: settings.Limits.withDefaults(),
 	}
-	for _, option := range options {
-		option(w)
+	if w.newID == nil {
+		w.newID = uuid.NewV7
 	}
 	return w
 }
@@ -123,9 +121,10 @@ func New(bucket objstore.Bucket, stage StageFunc, options ...Option) *Writer {
 // On error nothing of the Write is kept: files are aborted or deleted, and
 // Result says which keys may still exist.
 //
-// Errors: those of CheckFit, CheckPartition, the Bucket, the StageFunc and
-// reader; KindInvalid, naming the column, for a value that its column cannot
-// hold and for malformed Arrow data; those of ctx.
+// Errors: those of CheckFit, the Bucket, the StageFunc and reader; KindInvalid for
+// a Partition by a column that does not exist or a transform that its type does not
+// have, KindUnsupported by an unknown one; KindInvalid, naming the column, for a
+// value that its column cannot hold and for malformed Arrow data; those of ctx.
 func (w *Writer) Write(ctx context.Context, spec Spec, reader array.RecordReader) (Result, error) {
 	j, err := newJob(w, spec, reader.Schema())
 	if err != nil {

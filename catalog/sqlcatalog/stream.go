@@ -44,7 +44,7 @@ func (s *session) end(ctx context.Context) {
 type ownedReader struct {
 	source  array.RecordReader
 	session *session
-	ctx     context.Context //nolint:containedctx // Release has no parameter for it
+	ctx     context.Context // Release has no parameter for it
 	op      string
 	refs    atomic.Int64
 }

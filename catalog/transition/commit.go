@@ -21,12 +21,12 @@ type Parent struct {
 }
 
 // First returns the draft of snapshot 0 of a new lake with the given options, which
-// holds the schema catalog.FirstSchema.
+// holds the schema lake.DefaultSchema.
 //
 // Errors: none but those of a fault of this program.
 func First(options map[string]string, now time.Time, env Env) (*Draft, error) {
 	d := NewDraft(&lake.State{Options: options}, env)
-	if _, err := d.Apply(catalog.CreateSchema{Name: catalog.FirstSchema}); err != nil {
+	if _, err := d.Apply(catalog.CreateSchema{Name: lake.DefaultSchema}); err != nil {
 		return nil, err
 	}
 	d.delta.NewSchemaVersion = false // the first is 0

@@ -17,7 +17,7 @@ import (
 )
 
 // version is set when a release is linked.
-var version = "dev" //nolint:gochecknoglobals // the linker's -X needs a variable
+var version = "dev" // the linker's -X needs a variable
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

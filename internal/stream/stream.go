@@ -7,7 +7,6 @@
 package stream
 
 import (
-	"errors"
 	"io"
 	"sync/atomic"
 
@@ -21,7 +20,8 @@ import (
 type Source struct {
 	Schema *arrow.Schema
 	// NextFunc returns the next batch, whose reference is the Reader's, and io.EOF
-	// after the last. It is not called again after an error.
+	// itself after the last: an error that wraps it is one, such as that of a connection
+	// which ended too early. It is not called again after an error.
 	NextFunc func() (arrow.RecordBatch, error)
 	// CloseFunc frees what the source holds; nil means nothing. It is called once, with
 	// the last reference to the Reader.
@@ -69,7 +69,7 @@ func (r *Reader) Next() bool {
 
 // Err implements array.RecordReader.
 func (r *Reader) Err() error {
-	if errors.Is(r.err, io.EOF) {
+	if r.err == io.EOF { //nolint:errorlint // what wraps io.EOF is no end: see Source
 		return nil
 	}
 	return r.err
@@ -138,7 +138,8 @@ func Borrowed(r array.RecordReader) Source {
 	return s
 }
 
-// ProgressFunc returns what tells the progress of a reader; nil if nothing does.
+// ProgressFunc returns the function that reports the progress of a reader; nil if it
+// has none.
 func ProgressFunc(r array.RecordReader) func() float64 {
 	if p, ok := r.(interface{ Progress() float64 }); ok {
 		return p.Progress

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -81,6 +82,17 @@ func TestReaderRemembersItsError(t *testing.T) {
 	require.False(t, r.Next())
 	require.ErrorIs(t, r.Err(), broken)
 	require.False(t, r.Next())
+}
+
+// TestWrappedEOFIsNoEnd reads from a connection that ends early, as net/http says it.
+func TestWrappedEOFIsNoEnd(t *testing.T) {
+	t.Parallel()
+	source, _ := count(setup(t), 1, fmt.Errorf("get: %w", io.EOF))
+	r := stream.New(source)
+	defer r.Release()
+	require.True(t, r.Next())
+	require.False(t, r.Next())
+	require.ErrorContains(t, r.Err(), "get: EOF")
 }
 
 func TestReleaseInTheMiddleFreesTheBatch(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package sqltext reads SQL as text: it splits it into the tokens of DuckDB's
-// dialect and tells what kind of statement it holds. Statements that DuckDB
+// dialect and classifies the statement that it holds. Statements that DuckDB
 // itself cannot say in the way the lake needs them (CREATE TABLE with
 // PARTITIONED BY, SORTED BY and WITH, DROP, INSERT, COMMENT, CALL) and those
 // about sessions (transactions, SET, USE, KILL, GRANT) are taken apart here; the columns, queries and expressions inside them are handed on

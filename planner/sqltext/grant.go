@@ -10,7 +10,7 @@ import (
 type Grant struct {
 	Revoke bool
 	// Privileges are in upper case, such as SELECT; nil means all. Whether there
-	// is such a privilege is for the caller to tell.
+	// is such a privilege is for the caller to decide.
 	Privileges []string
 	Objects    []GrantObject // empty if a role is granted
 	Role       string        // the role that is granted, as written; empty if privileges are

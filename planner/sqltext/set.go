@@ -121,7 +121,7 @@ func (s *Statement) reset(c *Cursor) (err error) {
 }
 
 // use reads USE name[.name]. Whether one name is a catalog or a schema is for
-// the session to tell.
+// the session to decide.
 func (s *Statement) use(c *Cursor) error {
 	s.Kind, s.Name = KindUse, "USE"
 	name, err := objectName(c, "schema")

@@ -77,7 +77,7 @@ func (n ObjectName) String() string {
 	return strings.Join(parts, ".")
 }
 
-// Classify reads text, which must hold one statement, and tells what it is.
+// Classify reads text, which must hold one statement, and returns its kind and parts.
 //
 // Errors: KindInvalid for an empty text, several statements, or a statement of a kind
 // that is taken apart here and is malformed; KindUnsupported for a clause that
@@ -109,22 +109,7 @@ func Classify(text string) (*Statement, error) {
 	return st, nil
 }
 
-// Split returns the statements of text, without their semicolons.
-//
-// Errors: those of Lex.
-func Split(text string) ([]string, error) {
-	tokens, err := Lex(text)
-	if err != nil {
-		return nil, err
-	}
-	spans := split(text, tokens)
-	out := make([]string, len(spans))
-	for i, s := range spans {
-		out[i] = s.Of(text)
-	}
-	return out, nil
-}
-
+// split returns where the statements of text are, without their semicolons.
 func split(text string, tokens []Token) []Span {
 	var spans []Span
 	open := false
@@ -142,7 +127,7 @@ func split(text string, tokens []Token) []Span {
 	return spans
 }
 
-// queryWords are the words that begin a query.
+// isQueryWord reports whether a query begins with the word, in upper case.
 func isQueryWord(word string) bool {
 	switch word {
 	case "SELECT", "FROM", "VALUES", "TABLE", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE",
