@@ -53,7 +53,7 @@ demo: build $(VENV)/.installed ## load TPC-H (SF=1) into a fresh lake, query it,
 	$(PY) integration/demo.py --sf $(SF)
 
 .PHONY: test
-test: build lint test-unit test-race test-integration test-go-clients bench-short ## install what the tests need and run everything
+test: build lint test-unit test-race invariants test-integration test-go-clients bench-short ## install what the tests need and run everything
 
 .PHONY: test-unit
 test-unit: $(VENV)/.installed ## Go tests
@@ -62,6 +62,10 @@ test-unit: $(VENV)/.installed ## Go tests
 .PHONY: test-race
 test-race: ## Go tests under the race detector, without those of DuckDB's packages
 	$(GO) test -race -short -tags $(TAGS) -timeout 15m $(RACE_PACKAGES)
+
+.PHONY: invariants
+invariants: ## Go tests with the checks of internal/invariant
+	$(GO) test -short -tags "$(TAGS) invariants" -timeout 15m ./...
 
 .PHONY: test-integration
 test-integration: build $(VENV)/.installed $(JDBC) $(FLIGHT) $(JS) ## real clients against a real server; TEST_SF and TEST_KILLS set the size

@@ -10,10 +10,13 @@ package cache
 
 import (
 	"context"
+	"iter"
 	"math"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/flightlake/flightlake/internal/invariant"
 )
 
 // EntryBytes is charged for each entry on top of its cost: the list element,
@@ -42,7 +45,7 @@ type Cache[K comparable, V any] struct {
 	mu      sync.Mutex
 	entries *simplelru.LRU[K, V]
 	flights map[K]*flight[V]
-	// INVARIANT: stats.Bytes is the sum of what ledger charged for entries.
+	// INVARIANT: stats.Bytes is the sum of what ledger charged for entries, and EntryBytes for each.
 	stats Stats
 }
 
@@ -54,6 +57,9 @@ type ledger[K comparable, V any] interface {
 	charge(K, V) int64
 	// refund returns the bytes by which memory shrinks without the entry.
 	refund(K, V) int64
+	// sum returns the bytes that entries take together, computed anew: what was
+	// charged for them and not refunded.
+	sum(iter.Seq2[K, V]) int64
 }
 
 // flight is a load that is under way.
@@ -195,11 +201,12 @@ func (c *Cache[K, V]) put(key K, value V) {
 	for c.stats.Bytes > c.bytesMax {
 		oldest, old, ok := c.entries.RemoveOldest()
 		if !ok {
-			return
+			break
 		}
 		c.stats.Bytes -= c.ledger.refund(oldest, old) + EntryBytes
 		c.stats.Evictions++
 	}
+	c.checkBytes()
 }
 
 // drop removes an entry if it is there. mu is held.
@@ -207,7 +214,22 @@ func (c *Cache[K, V]) drop(key K) {
 	if value, ok := c.entries.Peek(key); ok {
 		c.entries.Remove(key)
 		c.stats.Bytes -= c.ledger.refund(key, value) + EntryBytes
+		c.checkBytes()
 	}
+}
+
+// checkBytes is called after every change of entries. mu is held.
+func (c *Cache[K, V]) checkBytes() {
+	invariant.Check("stats.Bytes is the sum of what ledger charged for entries, and EntryBytes for each.", func() bool {
+		charged := c.ledger.sum(func(yield func(K, V) bool) {
+			for _, key := range c.entries.Keys() {
+				if value, ok := c.entries.Peek(key); !ok || !yield(key, value) {
+					return
+				}
+			}
+		})
+		return c.stats.Bytes == charged+EntryBytes*int64(c.entries.Len())
+	})
 }
 
 // Remove drops the entry of key. The result of a load that is under way is
@@ -251,3 +273,11 @@ type plainLedger[K comparable, V any] func(K, V) int64
 func (l plainLedger[K, V]) cost(k K, v V) int64   { return l(k, v) }
 func (l plainLedger[K, V]) charge(k K, v V) int64 { return l(k, v) }
 func (l plainLedger[K, V]) refund(k K, v V) int64 { return l(k, v) }
+
+func (l plainLedger[K, V]) sum(entries iter.Seq2[K, V]) int64 {
+	var bytes int64
+	for k, v := range entries {
+		bytes += l(k, v)
+	}
+	return bytes
+}

@@ -2,9 +2,11 @@ package cache
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"unsafe"
 
+	"github.com/flightlake/flightlake/internal/invariant"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -28,6 +30,7 @@ type fileEntry struct {
 // removed by changes, which must ascend by ID. It returns s itself if nothing
 // changed.
 func (s *fileSet) merge(changes []lake.DataFile, snapshot lake.SnapshotID) (*fileSet, error) {
+	s.check() // readers had the files
 	if len(changes) == 0 {
 		return s, nil
 	}
@@ -35,6 +38,7 @@ func (s *fileSet) merge(changes []lake.DataFile, snapshot lake.SnapshotID) (*fil
 	rest := s.entries
 	for i := range changes {
 		f := &changes[i]
+		f.CheckInvariants()
 		if i > 0 && changes[i-1].ID >= f.ID {
 			return nil, lake.Errorf(lake.KindCorrupt, "file %d of table %d follows file %d", f.ID, f.Table, changes[i-1].ID)
 		}
@@ -57,7 +61,14 @@ func newFileSet(entries []*fileEntry) *fileSet {
 		s.bytes += e.bytes
 	}
 	s.bytes += s.sliceBytes()
+	s.check()
 	return s
+}
+
+func (s *fileSet) check() {
+	invariant.Check("files[i] == &entries[i].file.", func() bool {
+		return slices.EqualFunc(s.files, s.entries, func(f *lake.DataFile, e *fileEntry) bool { return f == &e.file })
+	})
 }
 
 // newFileEntry copies f, so that it does not keep the other files of its slice
@@ -167,6 +178,27 @@ func (l *tableLedger) refund(key tableKey, v *version) int64 {
 		}
 	}
 	return n
+}
+
+// sum implements ledger.
+func (l *tableLedger) sum(versions iter.Seq2[tableKey, *version]) int64 {
+	var bytes int64
+	sets, entries := map[*fileSet]bool{}, map[*fileEntry]bool{}
+	for _, v := range versions {
+		bytes += versionBytes(v)
+		if sets[v.set] {
+			continue
+		}
+		sets[v.set] = true
+		bytes += v.set.sliceBytes()
+		for _, e := range v.set.entries {
+			if !entries[e] {
+				entries[e] = true
+				bytes += e.bytes
+			}
+		}
+	}
+	return bytes
 }
 
 // versionBytes returns the bytes of a version without its files.

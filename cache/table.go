@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/flightlake/flightlake/internal/invariant"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -69,6 +70,7 @@ type TablesStats struct {
 // of files that keeps their snapshots) calls Forget afterwards.
 type Tables struct {
 	source TableSource
+	steady *steadySource // what source is where invariants are checked, nil elsewhere
 	cache  *Cache[tableKey, *version]
 	ledger *tableLedger
 
@@ -83,11 +85,16 @@ type tableKey struct {
 // NewTables returns an empty cache in front of source.
 func NewTables(source TableSource, options TablesOptions) *Tables {
 	l := &tableLedger{cached: map[lake.TableID][]cachedVersion{}}
-	return &Tables{
+	t := &Tables{
 		source: source,
 		ledger: l,
 		cache:  newCache(budget(options.BytesMax, TablesBytesMaxDefault), ledger[tableKey, *version](l)),
 	}
+	if invariant.Enabled {
+		t.steady = &steadySource{TableSource: source}
+		t.source = t.steady
+	}
+	return t
 }
 
 // Files returns the version of a table at a snapshot, which must exist: the
@@ -164,6 +171,7 @@ func (t *Tables) base(key tableKey) *version {
 // Forget drops all versions of a table, those that are being loaded included.
 func (t *Tables) Forget(table lake.TableID) {
 	t.cache.RemoveFunc(func(key tableKey) bool { return key.table == table })
+	t.steady.forget(table)
 }
 
 // Stats returns the counters.

@@ -1,5 +1,7 @@
 package lake
 
+import "github.com/flightlake/flightlake/internal/invariant"
+
 // Unknown marks a count that is not known.
 const Unknown int64 = -1
 
@@ -101,6 +103,21 @@ type Delete struct {
 type Inlined struct {
 	Name string
 	Rows int64 // live at the snapshot asked for
+}
+
+// CheckInvariants panics if the file breaks one of its invariants, in builds
+// that check them. Whoever makes or changes a DataFile calls it.
+func (f *DataFile) CheckInvariants() {
+	invariant.Check("Begin < End whenever End is not zero.", func() bool {
+		return f.End == 0 || f.Begin < f.End
+	})
+	invariant.Check("the sum of RowGroups[i].Rows is Rows whenever RowGroups is not nil.", func() bool {
+		var rows int64
+		for i := range f.RowGroups {
+			rows += f.RowGroups[i].Rows
+		}
+		return f.RowGroups == nil || rows == f.Rows
+	})
 }
 
 // Live reports whether the file belongs to snapshot s.

@@ -129,6 +129,7 @@ func (j *job) closeFile(ctx context.Context, p *part) error {
 		file.PartitionID = j.spec.Partition.ID
 		file.PartitionValues = j.router.partitionValues(p.id)
 	}
+	file.CheckInvariants()
 	j.files = append(j.files, file)
 	j.rows += f.rows
 	j.open--

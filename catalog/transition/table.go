@@ -204,6 +204,7 @@ func (b *builder) addFilesTo(t *lake.Table, files []lake.DataFile) error {
 		if len(f.PartitionValues) > 0 {
 			f.PartitionID = t.Partition.ID
 		}
+		f.CheckInvariants()
 		added[i] = f
 		b.rows += f.Rows
 	}

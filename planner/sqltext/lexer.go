@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/flightlake/flightlake/internal/invariant"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -53,7 +54,19 @@ func Lex(text string) ([]Token, error) {
 			return nil, err
 		}
 		tokens = append(tokens, Token{Kind: kind, Start: start, End: l.pos})
+		checkLast(tokens, text)
 	}
+}
+
+// checkLast checks the last token of text, the others being checked already.
+func checkLast(tokens []Token, text string) {
+	invariant.Check("0 <= Start < End <= len(text), and tokens ascend without overlap.", func() bool {
+		last, before := tokens[len(tokens)-1], 0
+		if len(tokens) > 1 {
+			before = tokens[len(tokens)-2].End
+		}
+		return before <= last.Start && last.Start < last.End && last.End <= len(text)
+	})
 }
 
 type lexer struct {
