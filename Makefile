@@ -34,6 +34,9 @@ GO_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./...)
 # All packages but those around DuckDB, into which the race detector cannot see.
 RACE_PACKAGES = $(shell $(GO) list -tags $(TAGS) ./... | grep -Ev '/(engine|catalog/duckdb|cmd/flightlake|integration|bench)($$|/)')
 
+IMPORT_GRAPH = $(GO) list -tags $(TAGS) -f '{{.ImportPath}} {{join .Imports " "}}' ./... | \
+  $(GO) run ./internal/cmd/importgraph -module $$($(GO) list -m)
+
 export FLIGHTLAKE_TEST_PYTHON = $(PY)
 export FLIGHTLAKE_TEST_BINARY = $(CURDIR)/$(BIN)
 export FLIGHTLAKE_TEST_JDBC   = $(JDBC)
@@ -104,20 +107,25 @@ fuzz: ## every fuzz target for FUZZ_TIME (10s)
 	done
 
 .PHONY: lint
-lint: $(LINT) ## golangci-lint with .golangci.yml
+lint: $(LINT) ## golangci-lint with .golangci.yml, and whether the figure of imports is fresh
 	@for linter in $$(grep -rhoE --include='*.go' '//nolint:[a-z,]+' . | cut -d: -f2 | tr , '\n' | sort -u); do \
 	  grep -qE "^    - $$linter( |$$)" .golangci.yml || { echo "a nolint names $$linter, which is not enabled"; exit 1; }; \
 	done
 	$(LINT) run
+	$(IMPORT_GRAPH) -check ARCHITECTURE.md
 
 .PHONY: fmt
 fmt: $(LINT) ## format the Go files
 	$(LINT) fmt
 
+.PHONY: architecture
+architecture: ## draw the figure of imports in ARCHITECTURE.md anew
+	$(IMPORT_GRAPH) ARCHITECTURE.md
+
 .PHONY: verify
-verify: ## go.mod is tidy and the files are formatted
+verify: ## go.mod is tidy, the files are formatted and the figure of imports is fresh
 	$(GO) mod tidy
-	$(MAKE) fmt
+	$(MAKE) fmt architecture
 	git diff --exit-code
 
 .PHONY: clean
