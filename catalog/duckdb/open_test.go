@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/duckdb/duckdb-go/v2"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/catalog/duckdb"
@@ -27,7 +28,8 @@ const helperVariable = "FLIGHTLAKE_TEST_HOLD"
 func TestMain(m *testing.M) {
 	what, path, ok := strings.Cut(os.Getenv(helperVariable), " ")
 	if !ok {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	if err := hold(what, path); err != nil {
 		fmt.Fprintln(os.Stderr, err)
