@@ -63,11 +63,11 @@ test-unit: $(VENV)/.installed ## Go tests
 	$(GO) test -tags $(TAGS) -timeout 15m ./...
 
 .PHONY: test-race
-test-race: ## Go tests under the race detector, without those of DuckDB's packages
+test-race: $(VENV)/.installed ## Go tests under the race detector, without those of DuckDB's packages
 	$(GO) test -race -short -tags $(TAGS) -timeout 15m $(RACE_PACKAGES)
 
 .PHONY: invariants
-invariants: ## Go tests with the checks of internal/invariant
+invariants: $(VENV)/.installed ## Go tests with the checks of internal/invariant
 	$(GO) test -short -tags "$(TAGS) invariants" -timeout 15m ./...
 
 .PHONY: test-integration
