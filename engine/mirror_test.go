@@ -61,25 +61,72 @@ func TestTablesOfTheMirrorAreNotReadInPlaceOfTheLake(t *testing.T) {
 	require.NoError(t, x.Sync(t.Context(), mirrorState()))
 	for _, sql := range []string{
 		"FROM t ORDER BY a DESC", "SELECT (SELECT max(a) FROM lake.main.t)", "FROM bv", "SUMMARIZE t", `FROM lake."s""2"."u.v"`,
-		"EXPLAIN ANALYZE FROM t", "SELECT * FROM (PIVOT t ON b IN ('x') USING sum(a))",
+		"EXPLAIN ANALYZE FROM t", "SELECT * FROM (PIVOT t ON b IN ('x') USING sum(a))", "FROM ONLY t",
 		// Words that ask for columns elsewhere open nothing.
 		"SELECT max(a) FROM t WHERE 'show' <> ''", "SELECT a AS describe FROM t", "SELECT 1 AS desc, * FROM t -- SHOW",
 		"SELECT * FROM (DESCRIBE t) d, lake.main.T x", "SELECT (SELECT count(*) FROM t) FROM (DESCRIBE SELECT 1)",
 		"SELECT * FROM (DESCRIBE bv), bv", "SELECT * FROM (PIVOT t ON b IN ('show') USING sum(a))", "FROM (SUMMARIZE t), (DESCRIBE t)",
-		"SELECT 3 + count(*) FROM t HAVING 'describe' IS NOT NULL", `SELECT * FROM (DESCRIBE t), "lake"."s""2"."u.v"`,
+		`SELECT * FROM (DESCRIBE t), "lake"."s""2"."u.v"`, "EXPLAIN SELECT * FROM t, (DESCRIBE t)",
+		// A name is hidden by an expression of that name only where that is in scope.
+		"SELECT * FROM t, (WITH t AS (SELECT 1) FROM t), (DESCRIBE bv)", "WITH t AS (SELECT * FROM t) FROM t, (DESCRIBE lake.main.t)",
+		"WITH t AS (SELECT 1) FROM lake.main.t, (DESCRIBE bv)",
+		"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r, t WHERE n < 3) FROM r, (DESCRIBE t)",
+		// DuckDB does not tell the tables of these.
+		"UNPIVOT t ON a", "SELECT count(*) FROM (UNPIVOT t ON COLUMNS(*)::VARCHAR)", "WITH x AS (FROM t) FROM (UNPIVOT x ON a)",
+		"PIVOT t ON b USING sum(a) GROUP BY a", "SELECT (SELECT count(*) FROM t) FROM (PIVOT (SELECT 1 i, 'x' k) ON k USING sum(i))",
+		"SELECT * FROM (UNPIVOT (SELECT 1 i) ON i) u, histogram('t', a)",
 	} {
 		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
 		require.ErrorIs(t, err, lake.ErrUnsupported, sql)
 	}
 	for _, sql := range []string{
-		"WITH t AS (SELECT 1) FROM t", "DESCRIBE t", "SHOW TABLES", "DESC t", "DESCRIBE SELECT a FROM t", "SELECT * FROM (DESCRIBE t) d",
-		`DESCRIBE "s""2"."u.v"`, "SELECT 'show' FROM (DESCRIBE bv), (DESCRIBE t)", "SHOW ALL TABLES", "FROM (SHOW TABLES)",
-		"EXPLAIN DESCRIBE t", "EXPLAIN (FORMAT json) DESCRIBE t", "FROM information_schema.tables", "FROM duckdb_tables()",
+		"WITH t AS (SELECT 1) FROM t", "DESCRIBE t", "SHOW TABLES", "FROM information_schema.tables", "FROM duckdb_tables()",
 		"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) FROM r", "FROM (VALUES (1)) t",
+		"DESC t", "SHOW t", "DESCRIBE SELECT a FROM t", "SELECT * FROM (DESCRIBE t) d", `DESCRIBE "s""2"."u.v"`, "SHOW ALL TABLES",
+		"SELECT 'show' FROM (DESCRIBE bv), (DESCRIBE t)", "FROM (SHOW TABLES)", "EXPLAIN DESCRIBE t", "EXPLAIN (DESCRIBE t)",
+		"WITH t AS (SELECT 1) FROM t, (DESCRIBE bv)", "WITH x AS (SELECT 1 a, 2 b) FROM (UNPIVOT x ON a, b), (DESCRIBE t)",
+		"FROM (UNPIVOT information_schema.schemata ON catalog_name)", "FROM (UNPIVOT duckdb_tables ON table_name)",
 	} {
 		_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true})
 		require.NoError(t, err, sql)
 	}
+}
+
+func TestTablesOfAPivotAreFoundWhereThereAreNone(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	require.NoError(t, x.Sync(t.Context(), mirrorState()))
+	nothing := &engine.Overlay{State: &lake.State{}}
+	const own = "PIVOT (SELECT 1 i, 'x' k) ON k USING sum(i)"
+	for sql, reads := range map[string]bool{
+		own: false, "PIVOT t ON b USING sum(a) GROUP BY a": true, "SELECT (SELECT count(*) FROM ONLY t) FROM (" + own + ")": true,
+	} {
+		_, err := x.Describe(t.Context(), engine.Query{SQL: sql, Overlay: nothing})
+		if reads {
+			require.ErrorIs(t, err, lake.ErrNotFound, sql)
+			continue
+		}
+		require.NoError(t, err, sql)
+		_, err = query(t.Context(), x, engine.Query{SQL: sql, Rewritten: true, NoTables: true})
+		require.NoError(t, err, sql)
+	}
+	_, err := query(t.Context(), x, engine.Query{SQL: "SELECT max(a) FROM t", Rewritten: true, NoTables: true})
+	require.ErrorIs(t, err, lake.ErrUnsupported, "what DuckDB can tell is asked all the same")
+}
+
+func TestUnpivotOfAViewThatATableHides(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	state := mirrorState()
+	state.Schemas[0].Tables = append(state.Schemas[0].Tables, lake.Table{
+		ID: 99, Schema: "main", Name: "Pg_Class", Columns: []lake.Column{{ID: 1, Name: "relname", Type: lake.Type{ID: lake.TypeVarchar}, Nullable: true}},
+	})
+	q := engine.Query{SQL: "FROM (UNPIVOT pg_class ON relname)", Rewritten: true}
+	_, err := query(t.Context(), x, q)
+	require.NoError(t, err)
+	require.NoError(t, x.Sync(t.Context(), state))
+	_, err = query(t.Context(), x, q)
+	require.ErrorIs(t, err, lake.ErrUnsupported)
 }
 
 func TestAnOlderStateIsNotShownInPlaceOfANewerOne(t *testing.T) {

@@ -94,10 +94,10 @@ func checkFirstWord(sql string) error {
 	if word == "EXPLAIN" && len(words) > 1 {
 		word = words[1]
 	}
-	switch word {
-	case "SELECT", "WITH", "FROM", "VALUES", "TABLE", "(", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE",
-		"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT", "CALL":
+	if isQueryWord(word) {
 		return nil
+	}
+	switch word {
 	case "ATTACH", "DETACH", "COPY", "EXPORT", "IMPORT", "INSTALL", "LOAD", "FORCE", "SET", "RESET", "PRAGMA", "USE",
 		"CHECKPOINT", "VACUUM", "ANALYZE":
 		return lake.Errorf(lake.KindForbidden, "%s is not permitted: it would reach beyond the lake or change the engine", word)
@@ -108,6 +108,16 @@ func checkFirstWord(sql string) error {
 		return lake.Errorf(lake.KindUnsupported, "%s is not a query", word)
 	}
 	return nil // not SQL: let DuckDB say what is wrong
+}
+
+// isQueryWord reports whether a query begins with that word.
+func isQueryWord(word string) bool {
+	switch word {
+	case "SELECT", "WITH", "FROM", "VALUES", "TABLE", "(", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "SUMMARIZE",
+		"PIVOT", "PIVOT_WIDER", "PIVOT_LONGER", "UNPIVOT", "CALL":
+		return true
+	}
+	return false
 }
 
 // checkType refuses what DuckDB does not call a query.
@@ -137,7 +147,8 @@ func leadingWords(sql string) []string {
 	return []string{word}
 }
 
-// explained returns the statement that an EXPLAIN explains; the text itself if it is none.
+// explained returns the statement that an EXPLAIN is about; other statements as
+// they are.
 func explained(sql string) string {
 	word, rest := nextWord(sql)
 	if word != "EXPLAIN" {

@@ -56,6 +56,7 @@ func TestStatementsThatAreNoQueriesAreRefusedByName(t *testing.T) {
 		{"EXPLAIN ANALYZE WITH c AS (SELECT 1 AS a, 'x' AS b) INSERT INTO t SELECT * FROM c", nil},
 		{"SELECT 1; SELECT 2", lake.ErrInvalid},
 		{"SELECT 1; DROP TABLE t", lake.ErrInvalid},
+		{"\u3000CREATE TEMP TABLE x AS SELECT 1; SELECT * FROM x", lake.ErrInvalid}, // a blank to DuckDB
 		{"", lake.ErrInvalid},
 		{"-- nothing", lake.ErrInvalid},
 		{"SELECT 1\x00", lake.ErrInvalid},

@@ -25,6 +25,10 @@ type Query struct {
 	// place of its tables. Errors then leave out the excerpt, and a table that is
 	// still there is refused: the mirror has no rows.
 	Rewritten bool
+	// NoTables says that the caller has bound SQL where there are no tables, with an
+	// Overlay of an empty State, so that it names none. A rewritten PIVOT that does not
+	// list the values of its columns is refused without: DuckDB does not tell its tables.
+	NoTables bool
 	// BatchBytes bounds the bytes of a batch, except for one of a single row;
 	// 0 means 4 MiB.
 	BatchBytes int64
@@ -131,7 +135,7 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 			return nil, err
 		}
 	}
-	s, err := c.prepareToRun(q.SQL, q.Rewritten)
+	s, err := c.prepareToRun(q)
 	if err != nil {
 		stop()
 		return nil, err
@@ -146,18 +150,18 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 }
 
 // prepareToRun prepares a query so that every column has an Arrow type.
-func (c *connection) prepareToRun(sql string, rewritten bool) (*statement, error) {
-	s, err := c.prepare(sql)
+func (c *connection) prepareToRun(q Query) (*statement, error) {
+	s, err := c.prepare(q.SQL)
 	if err != nil {
 		return nil, err
 	}
-	if rewritten {
-		if err := c.checkTables(sql); err != nil {
+	if q.Rewritten && !(q.NoTables && s.several) {
+		if err := c.checkTables(q.SQL); err != nil {
 			s.close()
 			return nil, err
 		}
 	}
-	if cast, ok := s.castsToText(sql); ok {
+	if cast, ok := s.castsToText(q.SQL); ok {
 		s.close()
 		if s, err = c.prepare(cast); err != nil {
 			return nil, err

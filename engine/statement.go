@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -18,6 +17,9 @@ type statement struct {
 	types    []valueType
 	// text is set if the columns of those types must be cast to VARCHAR first.
 	text []bool
+	// several is set if DuckDB made more than one statement of it, as of a PIVOT that
+	// does not list the values of its columns.
+	several bool
 }
 
 // prepare parses and binds one query. The caller began a transaction, which it
@@ -42,8 +44,11 @@ func (c *connection) prepare(sql string) (*statement, error) {
 		return nil, lake.Errorf(lake.KindInvalid, "the statement is empty")
 	}
 	// DuckDB turns a PIVOT without a list of values into statements that make an
-	// ENUM of the values first. No client's text begins with a CREATE.
-	if count > 1 && leadingWords(sql)[0] == "EXPLAIN" {
+	// ENUM of the values first. A client's text could begin with a CREATE of its own
+	// only if its first word was not understood.
+	if first := leadingWords(sql)[0]; count > 1 && !isQueryWord(first) {
+		return nil, lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+	} else if count > 1 && first == "EXPLAIN" {
 		return nil, lake.Errorf(lake.KindUnsupported, "EXPLAIN of several statements, or of a PIVOT that does not list the values "+
 			"of its columns, as in ON column IN ('a', 'b')")
 	}
@@ -52,7 +57,7 @@ func (c *connection) prepare(sql string) (*statement, error) {
 			return nil, err
 		}
 	}
-	s := &statement{}
+	s := &statement{several: count > 1}
 	if duckdb.PrepareExtractedStatement(c.conn, extracted, count-1, &s.prepared) == duckdb.StateError {
 		defer duckdb.DestroyPrepare(&s.prepared)
 		return nil, newError(duckdb.PrepareError(s.prepared))
@@ -87,124 +92,6 @@ func (c *connection) makePivotType(extracted duckdb.ExtractedStatements, i, coun
 		return newError(duckdb.ResultError(&res))
 	}
 	return nil
-}
-
-// checkTables refuses a query that reads a table of the mirror: it would find
-// no rows. Where it asks for the columns of a table it may name it.
-//
-// Errors: KindUnsupported.
-func (c *connection) checkTables(sql string) error {
-	mirrored := c.mirroredTables(sql)
-	if len(mirrored) == 0 {
-		return nil
-	}
-	described, err := c.describedTables(sql)
-	if err != nil {
-		return err
-	}
-	for _, name := range mirrored {
-		if !described(name) {
-			return lake.Errorf(lake.KindUnsupported, "reading %s in this place of a statement is not supported", name)
-		}
-	}
-	return nil
-}
-
-// mirroredTables returns the tables without rows that a query names, as DuckDB writes
-// them with their catalog and schema.
-func (c *connection) mirroredTables(sql string) []string {
-	names := duckdb.GetTableNames(c.conn, sql, true)
-	defer duckdb.DestroyValue(&names)
-	var out []string
-	for i := range duckdb.GetListSize(names) {
-		child := duckdb.GetListChild(names, i)
-		name := duckdb.GetVarchar(child)
-		duckdb.DestroyValue(&child)
-		if !strings.HasPrefix(name, `"temp".`) || c.showsEmpty(name) {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// describedTables returns what reports whether a table, named as mirroredTables does, is
-// named only below DESCRIBE, and so only for its columns. Of a statement whose syntax tree
-// DuckDB does not give it reports no table: what is not understood is refused.
-func (c *connection) describedTables(sql string) (func(name string) bool, error) {
-	text, err := c.textOf("SELECT json_serialize_sql(CAST(? AS VARCHAR))::VARCHAR", explained(sql))
-	if err != nil {
-		return nil, err
-	}
-	var tree any
-	decoder := json.NewDecoder(strings.NewReader(text))
-	if err := decoder.Decode(&tree); err != nil {
-		return func(string) bool { return false }, nil //nolint:nilerr // DuckDB writes some trees that are no JSON
-	}
-	if root, ok := tree.(map[string]any); !ok || root["error"] != false {
-		return func(string) bool { return false }, nil
-	}
-	read, described := map[string]bool{}, map[string]bool{}
-	collectTables(tree, false, read, described)
-	return func(name string) bool {
-		last := strings.ToLower(lastName(name))
-		return described[last] && !read[last]
-	}, nil
-}
-
-// collectTables collects the names of the tables of a syntax tree, in lower case: those
-// below DESCRIBE, and all others.
-func collectTables(node any, below bool, read, described map[string]bool) {
-	switch n := node.(type) {
-	case []any:
-		for _, child := range n {
-			collectTables(child, below, read, described)
-		}
-	case map[string]any:
-		name, _ := n["table_name"].(string)
-		switch n["type"] {
-		case "SHOW_REF":
-			below = n["show_type"] == "DESCRIBE" || n["show_type"] == "SHOW_FROM" || n["show_type"] == "SHOW_UNQUALIFIED"
-		case "BASE_TABLE":
-			if below {
-				described[strings.ToLower(name)] = true
-			} else {
-				read[strings.ToLower(name)] = true
-			}
-		}
-		for _, child := range n {
-			collectTables(child, below, read, described)
-		}
-	}
-}
-
-// lastName returns the last of the quoted names that dots separate.
-func lastName(name string) string {
-	if !strings.HasSuffix(name, `"`) {
-		return name[strings.LastIndexByte(name, '.')+1:]
-	}
-	for i := len(name) - 2; i >= 0; i-- {
-		if name[i] != '"' {
-			continue
-		}
-		if i > 0 && name[i-1] == '"' {
-			i--
-			continue
-		}
-		return strings.ReplaceAll(name[i+1:len(name)-1], `""`, `"`)
-	}
-	return name
-}
-
-// showsEmpty reports whether a qualified name is of a temporary table of an Overlay.
-func (c *connection) showsEmpty(name string) bool {
-	for _, t := range c.temporary {
-		for _, part := range []string{t, lake.QuoteIdent(t)} {
-			if n := len(name) - len(part) - 1; n > 0 && name[n] == '.' && strings.EqualFold(name[n+1:], part) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (s *statement) close() { duckdb.DestroyPrepare(&s.prepared) }

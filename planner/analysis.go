@@ -27,6 +27,9 @@ type Analysis struct {
 	Settings []string
 	// Parameters are the places of parameters, in the order of the text.
 	Parameters []Parameter
+	// Lists is set if the query asks for the names of schemas or tables, as SHOW TABLES
+	// and DESCRIBE alone do, wherever they stand.
+	Lists bool
 	// Exact is false if DuckDB could not serialise the statement: references
 	// were then found in the tokens, and the statement is not pruned.
 	Exact bool

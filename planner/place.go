@@ -12,11 +12,14 @@ import (
 // are what the reference says.
 func placeTable(c *sqltext.Cursor, ref *TableRef) bool {
 	start := c.Offset()
-	if c.IsWord(-1, "TABLE") {
-		word, _ := c.Peek(-1)
+	word, _ := c.Peek(-1)
+	switch {
+	case c.IsWord(-1, "TABLE"):
 		start, ref.queried = word.Start, true
 		ref.Command = command(c, -2)
-	} else {
+	case c.IsWord(-1, "ONLY"): // means nothing, and stands before no function
+		start = word.Start
+	default:
 		ref.Command = command(c, -1)
 	}
 	ref.Described = ref.Described || ref.Command == "DESCRIBE" || ref.Command == "SHOW"

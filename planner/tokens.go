@@ -67,7 +67,9 @@ func (s *tokenScan) run() {
 		if c.IsOp(1, "(") && (t.Kind == sqltext.TokenWord || t.Kind == sqltext.TokenQuoted) {
 			s.analysis.Functions = append(s.analysis.Functions, strings.ToLower(sqltext.IdentName(c.Of(t))))
 		}
+		s.analysis.Lists = s.analysis.Lists || c.IsWord(0, "SHOW") || command(c, 0) == "DESCRIBE"
 		switch {
+		case expect && c.IsWord(0, "ONLY"): // a table comes next all the same
 		case c.IsOp(0, "("):
 			inFrom = append(inFrom, expect)
 			c.Pos++

@@ -73,6 +73,7 @@ func (w *walker) node(o object, s *scope, inSelect bool) {
 	case "TABLE_FUNCTION":
 		w.tableFunction(o)
 	case "SHOW_REF":
+		w.analysis.Lists = w.analysis.Lists || o["query"] == nil
 		outer := w.described
 		w.described = outer || o.text("show_type") != "SUMMARY"
 		defer func() { w.described = outer }()
@@ -125,22 +126,22 @@ func (w *walker) table(o object, s *scope) {
 	}
 	c, ok := w.cursor(o)
 	if !ok {
-		w.fail(ref.String())
+		w.fail("table", ref.String())
 		return
 	}
 	if !placeTable(c, &ref) || (ref.At != nil) != (o["at_clause"] != nil) {
-		w.fail(ref.String())
+		w.fail("table", ref.String())
 		return
 	}
 	ref.classify()
 	w.analysis.Tables = append(w.analysis.Tables, ref)
 }
 
-// fail reports a reference whose place in the text was not found. It cannot be
-// replaced, so the statement cannot run.
-func (w *walker) fail(name string) {
+// fail reports a table or a function whose place in the text was not found. It can be
+// neither replaced nor checked, so the statement cannot run.
+func (w *walker) fail(what, name string) {
 	if w.err == nil {
-		w.err = lake.Errorf(lake.KindUnsupported, "the place of table %q in the statement was not found", name)
+		w.err = lake.Errorf(lake.KindUnsupported, "the place of %s %q in the statement was not found", what, name)
 	}
 }
 
@@ -167,17 +168,19 @@ func (w *walker) callInFrom(o object, s *scope, inSelect bool) {
 
 func (w *walker) tableFunction(o object) {
 	f := o.object("function")
+	tf := TableFunction{Schema: f.text("schema"), Name: f.text("function_name"), Alias: o.text("alias")}
 	c, ok := w.cursor(o)
 	if !ok {
+		w.fail("function", tf.Name)
 		return
 	}
-	tf := TableFunction{Schema: f.text("schema"), Name: f.text("function_name"), Alias: o.text("alias")}
 	tf.Span.Start = c.Offset()
 	for !c.End() && !c.IsOp(0, "(") {
 		c.Pos++
 	}
 	args, err := sqltext.Arguments(c)
 	if err != nil {
+		w.fail("function", tf.Name)
 		return
 	}
 	tf.Args, tf.Span.End = args, c.PrevEnd()

@@ -216,7 +216,7 @@ func EngineSchema(v *view.View, show *engine.Overlay) string {
 // the engine to resolve.
 func (p *Plan) note(v *view.View, tables []planner.Resolved) {
 	p.overlaid = !v.Plain() && len(p.virtual) > 0
-	left := readsMirror(p.analysis) || p.analysis.Statement.Name == "SHOW"
+	left := readsMirror(p.analysis) || p.analysis.Lists
 	for i, ref := range p.analysis.Tables {
 		if p.virtual[i] == nil {
 			p.overlaid = p.overlaid || v.Overlaid(ref, tables[i])
@@ -254,11 +254,30 @@ func (s *Planner) resolveAll(ctx context.Context, v *view.View, p *Plan, rows ma
 		}) {
 			ref.At = nil // its value is not known; the latest columns must do
 		}
+		if err := checkAt(p.analysis, ref); err != nil {
+			return nil, err
+		}
 		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
 			return nil, err
 		}
 	}
 	return tables, nil
+}
+
+// checkAt refuses an AT clause that reads a table: what the clause says is computed
+// before the statement's tables are read.
+//
+// Errors: KindUnsupported.
+func checkAt(a *planner.Analysis, ref planner.TableRef) error {
+	if ref.At == nil {
+		return nil
+	}
+	for _, in := range a.Tables {
+		if in.Span.Start >= ref.AtSpan.Start && in.Span.End <= ref.AtSpan.End && !in.System && !in.Described {
+			return lake.Errorf(lake.KindUnsupported, "AT clause of %s: reading %s there is not supported; write the number or the time itself", ref, in)
+		}
+	}
+	return nil
 }
 
 // Embedded plans the query inside a statement, without looking at its filters.
@@ -279,6 +298,9 @@ func (s *Planner) Embedded(ctx context.Context, v *view.View, st *sqltext.Statem
 	}
 	tables := make([]planner.Resolved, len(analysis.Tables))
 	for i, ref := range analysis.Tables {
+		if err := checkAt(analysis, ref); err != nil {
+			return nil, err
+		}
 		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
 			return nil, err
 		}

@@ -95,7 +95,9 @@ func (s *Runner) startEngine(ctx context.Context, run *workload.Statement, p *Pl
 		sources.release()
 		return nil, fileErr
 	}
-	reader, err := s.executor.Query(ctx, engine.Query{SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay, Rewritten: true})
+	reader, err := s.executor.Query(ctx, engine.Query{
+		SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay, Rewritten: true, NoTables: p.noTables,
+	})
 	if err != nil {
 		sources.release()
 		return nil, s.blameFiles(ctx, p, byDuckDB, err)

@@ -280,7 +280,7 @@ func Arguments(c *Cursor) ([]Arg, error) {
 
 func argument(c *Cursor) (Arg, error) {
 	var a Arg
-	if c.IsOp(1, "=>") || c.IsOp(1, ":=") || c.IsOp(1, "=") {
+	if t, ok := c.Peek(0); ok && t.Kind <= TokenQuoted && (c.IsOp(1, "=>") || c.IsOp(1, ":=") || c.IsOp(1, "=")) {
 		name, err := c.Ident("argument")
 		if err != nil {
 			return Arg{}, err
