@@ -48,12 +48,14 @@ func (t *target) create(columns []lake.Column) {
 	t.path = t.schema.Path + tableFolder(t.name)
 }
 
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+
 // tableFolder returns the folder of a new table's files: its name where that is
 // a plain word, otherwise an opaque one, the same for the same name, so that
 // writers which create a table at the same time write to one folder. Paths are
 // never parsed back.
 func tableFolder(name string) string {
-	if plain, err := regexp.MatchString(`^[A-Za-z0-9_-]{1,100}$`, name); err == nil && plain {
+	if plainName.MatchString(name) {
 		return name + "/"
 	}
 	hash := sha256.Sum256([]byte(name))

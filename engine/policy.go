@@ -37,7 +37,9 @@ func AllowedTableFunction(name string) bool {
 // views that describe the lake. Those that show settings, logs or other
 // clients' statements are not on the list, and neither is any view that a later
 // DuckDB adds. It is a method because package planner asks its SQL front-end.
-func (*Frontend) AllowedSystemView(schema, name string) bool {
+func (*Frontend) AllowedSystemView(schema, name string) bool { return allowedSystemView(schema, name) }
+
+func allowedSystemView(schema, name string) bool {
 	if strings.EqualFold(schema, "information_schema") {
 		return true
 	}

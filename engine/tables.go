@@ -83,7 +83,7 @@ func (c *connection) hasRows(t tableName) (bool, error) {
 		return !c.showsEmpty(t.name), nil
 	case strings.EqualFold(t.catalog, "system"), strings.EqualFold(t.schema, "information_schema"), strings.EqualFold(t.schema, "pg_catalog"):
 		return true, nil
-	case t.catalog != "" || t.schema != "" || !AllowedSystemView("", t.name):
+	case t.catalog != "" || t.schema != "" || !allowedSystemView("", t.name):
 		return false, nil
 	}
 	// A table of the lake hides DuckDB's view of that name.
@@ -100,9 +100,9 @@ func (c *connection) syntaxTree(sql string) (any, error) {
 	var tree map[string]any
 	switch err := json.Unmarshal([]byte(text), &tree); {
 	case err != nil: // DuckDB writes NaN bare, which is no JSON
-		return nil, nil //nolint:nilerr,nilnil // a tree that cannot be read is as good as none
+		return nil, nil //nolint:nilerr // a tree that cannot be read is as good as none
 	case tree["error"] != false: // DDL and the like
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	}
 	return tree, nil
 }

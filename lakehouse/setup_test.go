@@ -135,7 +135,7 @@ func drainText(running statement.Rows) ([]string, error) {
 			for _, column := range batch.Columns() {
 				cells = append(cells, column.ValueStr(i))
 			}
-			out = append(out, strings.Join(cells, "|"))
+			out = append(out, strings.Clone(strings.Join(cells, "|"))) // a single cell is still the batch's
 		}
 	}
 	return out, running.Reader.Err()

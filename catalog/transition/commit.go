@@ -85,7 +85,7 @@ func replay(ctx context.Context, c *catalog.Commit, h History) (*catalog.Result,
 			return nil, lake.Errorf(lake.KindConflict, "append token %q was committed by snapshot %d", a.Token, result.Snapshot.ID)
 		}
 	}
-	return nil, nil //nolint:nilnil // most commits are new
+	return nil, nil // most commits are new
 }
 
 // CheckTokens refuses tokens of a commit that repeat, or are none.
