@@ -129,6 +129,27 @@ func TestTicketsExpireAndAreRenewed(t *testing.T) {
 	}
 }
 
+// TestTicketsKeepWhatTheyRead would let a clean-up remove the files of a snapshot that a
+// client was promised to read.
+func TestTicketsKeepWhatTheyRead(t *testing.T) {
+	t.Parallel()
+	h := setup(t, Options{TicketLifetime: time.Minute})
+	h.table("t", 1)
+	h.fake.snapshot = 7
+	info, err := h.Execute(t.Context(), "SELECT * FROM t")
+	require.NoError(t, err)
+	h.move(t, 40*time.Second)
+	next, err := h.RenewFlightEndpoint(t.Context(), &flight.RenewFlightEndpointRequest{Endpoint: info.GetEndpoint()[0]})
+	require.NoError(t, err)
+	_, err = h.Execute(t.Context(), "UPDATE t") // whose count needs no snapshot
+	require.NoError(t, err)
+	require.Len(t, h.fake.retained, 2)
+	for i, e := range []*flight.FlightEndpoint{info.GetEndpoint()[0], next} {
+		require.Equal(t, lake.SnapshotID(7), h.fake.retained[i].snapshot)
+		require.WithinDuration(t, e.GetExpirationTime().AsTime(), h.fake.retained[i].until, 0)
+	}
+}
+
 func TestRenewTakesMetadataAndRefusesWhatIsForeign(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})

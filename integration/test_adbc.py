@@ -4,6 +4,7 @@ results, parameters, row counts, schemas, errors, headers and threads."""
 import concurrent.futures
 import contextlib
 import datetime
+import time
 import warnings
 
 import adbc_driver_flightsql
@@ -344,6 +345,24 @@ def test_a_cursor_that_is_left_unread_holds_up_nothing(one, name):
                 assert cursor.execute(f"FROM {name}").fetchall() == [(1,)]
             reader.close()
         harness.wait_until(lambda: running(one) == 0, 5, "the end of a result that nobody reads")
+
+
+def test_64_results_that_are_left_unread_hold_up_nothing(one):
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(one.connect())
+        unread = []
+        for k in range(64):
+            cursor = stack.enter_context(connection.cursor())
+            cursor.execute(f"SELECT i, repeat('x', 100) FROM range({k}, 1000000) r(i)")
+            unread.append(stack.enter_context(cursor.fetch_record_batch()))
+            assert unread[-1].read_next_batch().column(0)[0].as_py() == k
+        start = time.monotonic()
+        with connection.cursor() as cursor:
+            assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+        assert time.monotonic() - start < 5, "at once, but for a busy machine"
+        assert running(one) == 64
+        assert unread[-1].read_all().num_rows < 1000000 - 63, "what was left unread goes on"
+    harness.wait_until(lambda: running(one) == 0, 5, "the end of results that nobody reads")
 
 
 def running(server):

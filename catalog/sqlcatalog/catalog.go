@@ -12,19 +12,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 )
 
-const (
-	// statesMax is how many States are kept: one per schema version.
-	statesMax = 32
-	// queueMax is how many writes may wait for the committer before callers block.
-	queueMax = 1024
-)
+// queueMax is how many writes may wait for the committer before callers block.
+const queueMax = 1024
 
 // Options configure Open.
 type Options struct {
@@ -51,9 +46,8 @@ type Catalog struct {
 	log      *slog.Logger
 	dataPath string
 
-	states *lru.Cache[int64, *lake.State] // by schema version
-	latest atomic.Pointer[lake.Snapshot]  // if the dialect is exclusive
-	newest atomic.Pointer[lake.State]     // that this process committed; nil before
+	latest atomic.Pointer[lake.Snapshot] // if the dialect is exclusive
+	newest atomic.Pointer[lake.State]    // that this process loaded or committed; nil before
 	queue  chan *request
 
 	commitTimeout time.Duration
@@ -80,13 +74,9 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, o Options) (*Catalog
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	states, err := lru.New[int64, *lake.State](statesMax)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
 	c := &Catalog{
 		db: db, dialect: dialect, clock: o.Clock, log: log, dataPath: o.DataPath,
-		states: states, queue: make(chan *request, queueMax), closing: make(chan struct{}),
+		queue: make(chan *request, queueMax), closing: make(chan struct{}),
 		beforeClose: o.BeforeCloseFunc, commitTimeout: cmp.Or(o.CommitTimeout, CommitTimeoutDefault),
 	}
 	conn, err := db.Conn(ctx)

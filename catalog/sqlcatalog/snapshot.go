@@ -110,7 +110,7 @@ func (c *Catalog) Snapshots(ctx context.Context) ([]lake.Snapshot, error) {
 // State returns the schemas and tables of a snapshot.
 func (c *Catalog) State(ctx context.Context, id lake.SnapshotID) (*lake.State, error) {
 	if latest := c.latest.Load(); latest != nil && latest.ID == id {
-		if state, ok := c.states.Get(latest.SchemaVersion); ok {
+		if state := c.kept(latest.SchemaVersion); state != nil {
 			return state, ctx.Err()
 		}
 	}
@@ -128,13 +128,33 @@ func (c *Catalog) state(ctx context.Context, s *session, id lake.SnapshotID) (*l
 	if err != nil {
 		return nil, err
 	}
-	if state, ok := c.states.Get(snapshot.SchemaVersion); ok {
+	if state := c.kept(snapshot.SchemaVersion); state != nil {
 		return state, nil
 	}
 	state, err := c.loadState(ctx, s, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	c.states.Add(snapshot.SchemaVersion, state)
+	c.keep(state)
 	return state, nil
+}
+
+// kept returns the State of a schema version if it is the newest, and nil otherwise: the
+// committer and most readers ask for no other, and whoever does keeps it (package cache).
+func (c *Catalog) kept(version int64) *lake.State {
+	if state := c.newest.Load(); state != nil && state.SchemaVersion == version {
+		return state
+	}
+	return nil
+}
+
+// keep keeps a State that was loaded, unless there is one that is as new: that may have
+// been committed since.
+func (c *Catalog) keep(state *lake.State) {
+	for {
+		before := c.newest.Load()
+		if before != nil && before.SchemaVersion >= state.SchemaVersion || c.newest.CompareAndSwap(before, state) {
+			return
+		}
+	}
 }

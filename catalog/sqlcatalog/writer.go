@@ -277,7 +277,6 @@ func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
 func (w *writer) deliver(group []*request, g *groupDraft) {
 	if g.snapshots > 0 {
 		w.c.newest.Store(g.head.state)
-		w.c.states.Add(g.head.snapshot.SchemaVersion, g.head.state)
 		if w.c.dialect.Exclusive {
 			snapshot := g.head.snapshot
 			w.c.latest.Store(&snapshot)
