@@ -51,7 +51,7 @@ func drain(ctx context.Context, stream engine.Stream) error {
 	defer stream.Close()
 	for {
 		batch, err := stream.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // what wraps io.EOF is no end
 			return nil
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 
@@ -103,7 +102,7 @@ type scanStream struct {
 // Next implements engine.Stream.
 func (s *scanStream) Next(ctx context.Context) (arrow.RecordBatch, error) {
 	batch, err := s.files.Next(ctx)
-	if !errors.Is(err, io.EOF) {
+	if err != io.EOF { //nolint:errorlint // what wraps io.EOF is no end
 		return batch, err
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package scanner_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -183,9 +184,9 @@ func TestDistantRangesAreAskedForAtOnce(t *testing.T) {
 	require.EqualValues(t, 3, reads.Load())
 }
 
-// TestFlippedBytesNeverPanic checks that a file of which some bytes are wrong
-// gives an error of the right kind, or rows: never a panic or a leak.
-func TestFlippedBytesNeverPanic(t *testing.T) {
+// TestFlippedBytesLoseNoRows checks that a file of which some bytes are wrong gives an
+// error of the right kind, or as many rows as it has: never a panic or a leak.
+func TestFlippedBytesLoseNoRows(t *testing.T) {
 	t.Parallel()
 	_, columns, file, data := sample(t, 200)
 	rapid.Check(t, func(t *rapid.T) {
@@ -196,10 +197,32 @@ func TestFlippedBytesNeverPanic(t *testing.T) {
 		}
 		store := newBucket()
 		store.put(t, file.Path, bad)
-		if err := scanError(t, store, alloc, scanOf(columns, file)); err != nil {
+		rows, err := rowsOf(t, store, alloc, scanOf(columns, file))
+		if err != nil {
 			require.Contains(t, []lake.Kind{lake.KindCorrupt, lake.KindUnsupported}, lake.KindOf(err), "%v", err)
+			return
 		}
+		require.Equal(t, file.Rows, rows)
 	})
+}
+
+// TestFlippedBitsOfAFooterLoseNoRows flips each bit of the footer: a row group that says
+// that it has fewer rows than its pages would lose the others.
+func TestFlippedBitsOfAFooterLoseNoRows(t *testing.T) {
+	t.Parallel()
+	_, columns, file, data := sample(t, 200)
+	footer := int(binary.LittleEndian.Uint32(data[len(data)-8:])) + 8
+	for at := len(data) - footer; at < len(data); at++ {
+		for bit := range 8 {
+			bad := append([]byte{}, data...)
+			bad[at] ^= 1 << bit
+			store := newBucket()
+			store.put(t, file.Path, bad)
+			if rows, err := rowsOf(t, store, memory.DefaultAllocator, scanOf(columns, file)); err == nil {
+				require.Equal(t, file.Rows, rows, "bit %d of byte %d", bit, at)
+			}
+		}
+	}
 }
 
 func TestFooterIsReadAtOnceOrAgain(t *testing.T) {

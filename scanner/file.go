@@ -115,6 +115,9 @@ func (f *file) load(ctx context.Context, sh *shape) error {
 		f.starts = append(f.starts, next)
 		next += g.NumRows
 	}
+	if next != f.meta.NumRows {
+		return lake.Errorf(lake.KindCorrupt, "the file has %d rows, its row groups %d", f.meta.NumRows, next)
+	}
 	if f.layout, err = newLayout(f.meta, sh, matching{byName: f.scanner.byName, mapping: df.Mapping}, df.PartialMax > f.scan.Snapshot); err != nil {
 		return err
 	}
