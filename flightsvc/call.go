@@ -72,7 +72,7 @@ func (c *call) currentSession() *session.Session {
 func (c *call) caller() session.Caller {
 	out := session.Caller{Identity: c.identity, Session: c.currentSession()}
 	if c.server != nil {
-		out.OpenFunc = func(ctx context.Context) (*session.Session, error) { return c.server.openSession(ctx, c) }
+		out.OpenFunc = func(ctx context.Context) (*session.Session, error) { return c.server.gate.openSession(ctx, c) }
 	}
 	return out
 }
@@ -197,7 +197,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	ctx, c := s.begin(ss.Context())
 	err := func() (err error) {
 		defer s.recovered(ctx, c, info.FullMethod, &err)
-		if err := s.admit(ctx, c, info.FullMethod); err != nil {
+		if err := s.gate.admit(ctx, c, info.FullMethod); err != nil {
 			return err
 		}
 		return next(srv, &callStream{ServerStream: ss, ctx: ctx})

@@ -3,7 +3,9 @@
 // statement handles, transactions, metadata listings, bulk ingest and error status.
 //
 // The main types are [Server], which owns the gRPC server, [Backend], what it
-// needs of the lake, and [Authenticator], what it needs to know its users.
+// needs of the lake, and [Authenticator], what it needs to know its users. A Server
+// is composed of statementServer, sessionServer and metadataServer, which answer
+// the commands, and of gate, which finds out who calls and in which session.
 //
 // Tickets and handles are complete in themselves and authenticated, so that the
 // server keeps nothing for them: a ticket can be redeemed any number of times, by

@@ -23,10 +23,10 @@ import (
 func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	ctx := stream.Context()
 	c := callOf(ctx)
-	id, err := v.s.handshakeIdentity(ctx, c)
+	id, err := v.s.gate.handshakeIdentity(ctx, c)
 	c.identity = id
 	if err == nil && len(c.header.Get(authorizationHeader)) > 0 {
-		text, err := v.s.login(ctx, c, id)
+		text, err := v.s.gate.login(ctx, c, id)
 		if err != nil {
 			return err
 		}
@@ -45,12 +45,12 @@ func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 		return rerr
 	}
 	if err != nil {
-		if id, err = v.s.payloadIdentity(ctx, first, err); err != nil {
+		if id, err = v.s.gate.payloadIdentity(ctx, first, err); err != nil {
 			return err
 		}
 		c.identity = id
 	}
-	text, err := v.s.login(ctx, c, id)
+	text, err := v.s.gate.login(ctx, c, id)
 	if err != nil {
 		return err
 	}
@@ -64,25 +64,25 @@ func (v *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 
 // handshakeIdentity is authenticate that takes a session token too: its user gets
 // another session.
-func (s *Server) handshakeIdentity(ctx context.Context, c *call) (*auth.Identity, error) {
+func (g *gate) handshakeIdentity(ctx context.Context, c *call) (*auth.Identity, error) {
 	text := c.sessionToken()
-	if text == "" || s.opts.Auth == nil {
-		return s.authenticate(ctx, c)
+	if text == "" || g.auth == nil {
+		return g.authenticate(ctx, c)
 	}
-	t, err := s.seals.openToken(text, s.clock.Now())
+	t, err := g.seals.openToken(text, g.clock.Now())
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.sessions.Use(t.Session, t.identity())
+	x, err := g.sessions.Use(t.Session, t.identity())
 	if err != nil {
 		return nil, err
 	}
-	return s.opts.Auth.Refresh(x.Identity())
+	return g.auth.Refresh(x.Identity())
 }
 
 // payloadIdentity checks the BasicAuth message of a handshake's first payload;
 // missing is what a handshake without one fails with.
-func (s *Server) payloadIdentity(ctx context.Context, first *flight.HandshakeRequest, missing error) (*auth.Identity, error) {
+func (g *gate) payloadIdentity(ctx context.Context, first *flight.HandshakeRequest, missing error) (*auth.Identity, error) {
 	if len(first.GetPayload()) == 0 {
 		return nil, missing
 	}
@@ -90,23 +90,23 @@ func (s *Server) payloadIdentity(ctx context.Context, first *flight.HandshakeReq
 	if err := proto.Unmarshal(first.GetPayload(), &basic); err != nil || basic.GetUsername() == "" {
 		return nil, lake.Errorf(lake.KindUnauthenticated, "the payload of the handshake is no BasicAuth message")
 	}
-	return s.opts.Auth.Password(ctx, basic.GetUsername(), basic.GetPassword())
+	return g.auth.Password(ctx, basic.GetUsername(), basic.GetPassword())
 }
 
 // login opens a session and returns the text of its token. It offers the cookie
 // as well: some drivers lose their token on the way to a prepared statement.
-func (s *Server) login(ctx context.Context, c *call, id *auth.Identity) (string, error) {
-	x, err := s.sessions.Open(ctx, id)
+func (g *gate) login(ctx context.Context, c *call, id *auth.Identity) (string, error) {
+	x, err := g.sessions.Open(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if !s.leases.adopt(c.conn, x, true) {
-		s.sessions.Close(context.WithoutCancel(ctx), x.ID())
+	if !g.leases.adopt(c.conn, x, true) {
+		g.sessions.Close(context.WithoutCancel(ctx), x.ID())
 		return "", context.Canceled // its connection is gone
 	}
-	t := s.newToken(x)
-	s.offerCookie(ctx, t)
-	return s.seals.sealToken(t), nil
+	t := g.newToken(x)
+	g.offerCookie(ctx, t)
+	return g.seals.sealToken(t), nil
 }
 
 // answerHandshake answers the client's messages until it ends its side; the

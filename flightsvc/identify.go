@@ -7,12 +7,14 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
 	"github.com/flightlake/flightlake/auth"
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )
@@ -48,36 +50,46 @@ const (
 var errNoCredentials = lake.Errorf(lake.KindUnauthenticated,
 	"credentials are needed: a user name and password, a bearer token in the header %q, or a client certificate", authorizationHeader)
 
+// gate finds out who calls and in which session.
+type gate struct {
+	sessions      Sessions
+	auth          Authenticator // nil: everybody is anonymous
+	leases        *leases
+	seals         sealer
+	clock         clock.Clock
+	tokenLifetime time.Duration
+}
+
 // admit finds out who calls and which session is theirs. A handshake does that
 // itself, and other services than Flight need neither.
 //
 // Errors: KindUnauthenticated.
-func (s *Server) admit(ctx context.Context, c *call, method string) error {
+func (g *gate) admit(ctx context.Context, c *call, method string) error {
 	service := "/" + pb.FlightService_ServiceDesc.ServiceName + "/"
 	if !strings.HasPrefix(method, service) || method == service+"Handshake" {
 		return nil
 	}
 	if text := c.sessionToken(); text != "" {
-		return s.resume(ctx, c, text, s.offerToken)
+		return g.resume(ctx, c, text, g.offerToken)
 	}
-	id, err := s.authenticate(ctx, c)
+	id, err := g.authenticate(ctx, c)
 	cookie := c.cookie()
 	if err != nil && (cookie == "" || !errors.Is(err, errNoCredentials)) {
 		return err
 	}
 	c.identity = id
 	if cookie != "" {
-		return s.resumeCookie(ctx, c, cookie, err == nil && s.opts.Auth != nil)
+		return g.resumeCookie(ctx, c, cookie, err == nil && g.auth != nil)
 	}
-	return s.resumeConnection(ctx, c)
+	return g.resumeConnection(ctx, c)
 }
 
 // authenticate returns the identity of a call's own credentials; nil if
 // authentication is off, whatever they are: drivers send empty and odd ones.
 //
 // Errors: KindUnauthenticated; errNoCredentials if there are none.
-func (s *Server) authenticate(ctx context.Context, c *call) (*auth.Identity, error) {
-	if s.opts.Auth == nil {
+func (g *gate) authenticate(ctx context.Context, c *call) (*auth.Identity, error) {
+	if g.auth == nil {
 		return nil, nil // anonymous
 	}
 	for _, value := range c.header.Get(authorizationHeader) {
@@ -87,18 +99,18 @@ func (s *Server) authenticate(ctx context.Context, c *call) (*auth.Identity, err
 		case scheme == "":
 			continue
 		case strings.EqualFold(scheme, "Bearer") && rest != "":
-			return s.opts.Auth.Bearer(ctx, rest)
+			return g.auth.Bearer(ctx, rest)
 		case strings.EqualFold(scheme, "Basic"):
 			user, password, ok := parseBasic(rest)
 			if !ok {
 				return nil, lake.Errorf(lake.KindUnauthenticated, "the header %q holds malformed Basic credentials", authorizationHeader)
 			}
-			return s.opts.Auth.Password(ctx, user, password)
+			return g.auth.Password(ctx, user, password)
 		}
 		return nil, lake.Errorf(lake.KindUnauthenticated, "the header %q has neither Basic nor Bearer credentials", authorizationHeader)
 	}
 	if leaf := clientCertificate(ctx); leaf != nil {
-		return s.opts.Auth.Certificate(leaf)
+		return g.auth.Certificate(leaf)
 	}
 	return nil, errNoCredentials
 }
@@ -152,26 +164,26 @@ func (c *call) cookie() string {
 // it is. offer sends the client the next token when it is time.
 //
 // Errors: KindUnauthenticated.
-func (s *Server) resume(ctx context.Context, c *call, text string, offer func(context.Context, token)) error {
-	t, err := s.seals.openToken(text, s.clock.Now())
+func (g *gate) resume(ctx context.Context, c *call, text string, offer func(context.Context, token)) error {
+	t, err := g.seals.openToken(text, g.clock.Now())
 	if err != nil {
 		return err
 	}
-	x, err := s.sessions.Use(t.Session, t.identity())
+	x, err := g.sessions.Use(t.Session, t.identity())
 	if err != nil {
-		s.leases.forget(t.Session)
+		g.leases.forget(t.Session)
 		return err
 	}
 	id := x.Identity()
-	if s.opts.Auth != nil {
-		if id, err = s.opts.Auth.Refresh(id); err != nil {
+	if g.auth != nil {
+		if id, err = g.auth.Refresh(id); err != nil {
 			return err
 		}
 	}
 	c.identity, c.session = id, x
-	s.leases.use(c.conn, x)
-	if t.stale(s.clock.Now()) {
-		offer(ctx, s.newToken(x))
+	g.leases.use(c.conn, x)
+	if t.stale(g.clock.Now()) {
+		offer(ctx, g.newToken(x))
 	}
 	return nil
 }
@@ -187,9 +199,9 @@ func (t *token) identity() *auth.Identity {
 // resumeCookie is resume for a cookie. With credentials beside it, the session
 // must be that user's. A cookie that is no good is taken back, so that the
 // client's next call is without.
-func (s *Server) resumeCookie(ctx context.Context, c *call, text string, credentials bool) error {
+func (g *gate) resumeCookie(ctx context.Context, c *call, text string, credentials bool) error {
 	of := c.identity
-	err := s.resume(ctx, c, text, s.offerCookie)
+	err := g.resume(ctx, c, text, g.offerCookie)
 	if err == nil && credentials && !of.Same(c.identity) {
 		err = lake.Errorf(lake.KindUnauthenticated, "the session is another user's")
 	}
@@ -209,18 +221,18 @@ func (s *Server) resumeCookie(ctx context.Context, c *call, text string, credent
 // session with the connection. If the session has ended the client is told once.
 //
 // Errors: KindUnauthenticated.
-func (s *Server) resumeConnection(ctx context.Context, c *call) error {
-	id, ok := s.leases.own(c.conn, c.identity)
+func (g *gate) resumeConnection(ctx context.Context, c *call) error {
+	id, ok := g.leases.own(c.conn, c.identity)
 	if !ok {
 		return nil
 	}
-	x, err := s.sessions.Use(id, c.identity)
+	x, err := g.sessions.Use(id, c.identity)
 	if err != nil {
-		s.leases.forget(id)
+		g.leases.forget(id)
 		return err
 	}
 	c.session = x
-	s.offerCookie(ctx, s.newToken(x))
+	g.offerCookie(ctx, g.newToken(x))
 	return nil
 }
 
@@ -228,7 +240,7 @@ func (s *Server) resumeConnection(ctx context.Context, c *call) error {
 // of one connection that do so at once share it.
 //
 // Errors: those of Backend.OpenSession.
-func (s *Server) openSession(ctx context.Context, c *call) (*session.Session, error) {
+func (g *gate) openSession(ctx context.Context, c *call) (*session.Session, error) {
 	c.conn.opening.Lock()
 	defer c.conn.opening.Unlock()
 	c.mu.Lock()
@@ -236,30 +248,30 @@ func (s *Server) openSession(ctx context.Context, c *call) (*session.Session, er
 	if c.session != nil {
 		return c.session, nil
 	}
-	if id, ok := s.leases.own(c.conn, c.identity); ok {
-		if x, err := s.sessions.Use(id, c.identity); err == nil {
+	if id, ok := g.leases.own(c.conn, c.identity); ok {
+		if x, err := g.sessions.Use(id, c.identity); err == nil {
 			c.session = x
 			return x, nil
 		}
-		s.leases.forget(id)
+		g.leases.forget(id)
 	}
-	x, err := s.sessions.Open(ctx, c.identity)
+	x, err := g.sessions.Open(ctx, c.identity)
 	if err != nil {
 		return nil, err
 	}
-	if !s.leases.adopt(c.conn, x, false) {
-		s.sessions.Close(context.WithoutCancel(ctx), x.ID())
+	if !g.leases.adopt(c.conn, x, false) {
+		g.sessions.Close(context.WithoutCancel(ctx), x.ID())
 		return nil, context.Canceled // its connection is gone
 	}
 	c.session = x
-	s.offerCookie(ctx, s.newToken(x))
+	g.offerCookie(ctx, g.newToken(x))
 	return x, nil
 }
 
 // newToken returns a token for the session, good for Options.TokenLifetime and no
 // longer than the credentials that it stands for.
-func (s *Server) newToken(x *session.Session) token {
-	t := token{Session: x.ID(), Issued: s.clock.Now(), Expires: s.clock.Now().Add(s.opts.TokenLifetime)}
+func (g *gate) newToken(x *session.Session) token {
+	t := token{Session: x.ID(), Issued: g.clock.Now(), Expires: g.clock.Now().Add(g.tokenLifetime)}
 	if id := x.Identity(); id != nil {
 		t.User = id.User
 		if !id.Expires.IsZero() && id.Expires.Before(t.Expires) {
@@ -269,12 +281,12 @@ func (s *Server) newToken(x *session.Session) token {
 	return t
 }
 
-func (s *Server) offerToken(ctx context.Context, t token) {
-	announce(ctx, authorizationHeader, "Bearer "+s.seals.sealToken(t))
+func (g *gate) offerToken(ctx context.Context, t token) {
+	announce(ctx, authorizationHeader, "Bearer "+g.seals.sealToken(t))
 }
 
-func (s *Server) offerCookie(ctx context.Context, t token) {
-	announce(ctx, setCookieHeader, cookieName+"="+s.seals.sealToken(t)+"; Path=/; HttpOnly")
+func (g *gate) offerCookie(ctx context.Context, t token) {
+	announce(ctx, setCookieHeader, cookieName+"="+g.seals.sealToken(t)+"; Path=/; HttpOnly")
 }
 
 // withdrawCookie takes the cookie back.

@@ -17,7 +17,7 @@ import (
 //
 // Errors: KindNotFound for another catalog; KindInvalid for a malformed stream or
 // request; those of Backend.Ingest.
-func (s *Server) ingest(ctx context.Context, cmd flightsql.StatementIngest, src *putSource) (int64, error) {
+func (s *statementServer) ingest(ctx context.Context, cmd flightsql.StatementIngest, src *putSource) (int64, error) {
 	in, err := ingestOf(ctx, cmd)
 	if err != nil {
 		return 0, err

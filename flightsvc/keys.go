@@ -61,13 +61,13 @@ func locate(spaces []namespace) []located {
 }
 
 // GetFlightInfoPrimaryKeys describes DoGetPrimaryKeys.
-func (s *Server) GetFlightInfoPrimaryKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoPrimaryKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.PrimaryKeys)
 }
 
 // DoGetPrimaryKeys lists the columns of the declared primary key. A table that
 // does not exist has none: browsers ask again what they have listed before.
-func (s *Server) DoGetPrimaryKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetPrimaryKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -151,7 +151,7 @@ func (r *reference) primaryName() string {
 
 // keys answers one of the commands that list foreign keys: those that wanted
 // chooses, ordered by the table at the end that end returns.
-func (s *Server) keys(
+func (s *metadataServer) keys(
 	ctx context.Context, wanted func(*reference) bool, end func(*reference) (*located, string),
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
@@ -198,34 +198,34 @@ func (r *reference) append(b *array.RecordBuilder) {
 }
 
 // GetFlightInfoExportedKeys describes DoGetExportedKeys.
-func (s *Server) GetFlightInfoExportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoExportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.ExportedKeys)
 }
 
 // DoGetExportedKeys lists the foreign keys that refer to a table, by the tables
 // that have them.
-func (s *Server) DoGetExportedKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetExportedKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.keys(ctx, func(r *reference) bool { return r.to.is(&ref) }, byForeign)
 }
 
 // GetFlightInfoImportedKeys describes DoGetImportedKeys.
-func (s *Server) GetFlightInfoImportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoImportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.ImportedKeys)
 }
 
 // DoGetImportedKeys lists the foreign keys of a table, by the tables that they
 // refer to.
-func (s *Server) DoGetImportedKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetImportedKeys(ctx context.Context, ref flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.keys(ctx, func(r *reference) bool { return r.from.is(&ref) }, byPrimary)
 }
 
 // GetFlightInfoCrossReference describes DoGetCrossReference.
-func (s *Server) GetFlightInfoCrossReference(_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoCrossReference(_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.CrossReference)
 }
 
 // DoGetCrossReference lists the foreign keys of one table that refer to another.
-func (s *Server) DoGetCrossReference(ctx context.Context, ref flightsql.CrossTableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetCrossReference(ctx context.Context, ref flightsql.CrossTableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.keys(ctx, func(r *reference) bool { return r.to.is(&ref.PKRef) && r.from.is(&ref.FKRef) }, byPrimary)
 }
 

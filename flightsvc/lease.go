@@ -254,7 +254,7 @@ func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Cont
 // HandleRPC does nothing.
 func (connections) HandleRPC(context.Context, stats.RPCStats) {}
 
-func (s *Server) closeSessions(ctx context.Context, ids []session.ID) {
+func (s *sessionServer) closeSessions(ctx context.Context, ids []session.ID) {
 	for _, id := range ids {
 		s.sessions.Close(ctx, id)
 	}

@@ -128,7 +128,7 @@ func TestSessionOpenedAfterItsConnectionEndedIsClosed(t *testing.T) {
 	h := setup(t, Options{})
 	conn := &connection{}
 	require.Empty(t, h.server.leases.end(conn, h.clock.Now()))
-	_, err := h.server.openSession(t.Context(), &call{conn: conn, server: h.server})
+	_, err := h.server.gate.openSession(t.Context(), &call{conn: conn, server: h.server})
 	require.Equal(t, codes.Canceled, status.Code(h.server.finish(t.Context(), &call{}, "", err)))
 	require.Equal(t, []string{"close session"}, h.fake.noted())
 	require.Empty(t, h.server.leases.open)

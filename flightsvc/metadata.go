@@ -11,13 +11,21 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 )
 
+// metadataServer answers the commands that describe the lake and the server.
+type metadataServer struct {
+	statements Statements
+	info       []sqlInfo
+	mem        memory.Allocator
+}
+
 // metadataInfo answers a metadata command: its ticket is the command itself.
-func (s *Server) metadataInfo(desc *flight.FlightDescriptor, schema *arrow.Schema) (*flight.FlightInfo, error) {
+func (s *metadataServer) metadataInfo(desc *flight.FlightDescriptor, schema *arrow.Schema) (*flight.FlightInfo, error) {
 	return &flight.FlightInfo{
 		Schema:           flight.SerializeSchema(schema, s.mem),
 		FlightDescriptor: desc,
@@ -38,7 +46,7 @@ type namespace struct {
 // namespaces returns the schemas that the caller sees, by catalog and name, and
 // announces their snapshot. That of the temporary tables is among them only if
 // there are some: browsers would show it to everybody.
-func (s *Server) namespaces(ctx context.Context) ([]namespace, error) {
+func (s *metadataServer) namespaces(ctx context.Context) ([]namespace, error) {
 	seen, err := s.statements.State(ctx, metadataCaller(ctx))
 	if err != nil {
 		return nil, err
@@ -59,13 +67,13 @@ func (s *Server) namespaces(ctx context.Context) ([]namespace, error) {
 }
 
 // GetFlightInfoCatalogs describes DoGetCatalogs.
-func (s *Server) GetFlightInfoCatalogs(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoCatalogs(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.Catalogs)
 }
 
 // DoGetCatalogs lists the catalog of the lake, and that of temporary tables if
 // there are some.
-func (s *Server) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -80,12 +88,12 @@ func (s *Server) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan fligh
 }
 
 // GetFlightInfoSchemas describes DoGetDBSchemas.
-func (s *Server) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.DBSchemas)
 }
 
 // DoGetDBSchemas lists the schemas that pass the filters, by catalog and name.
-func (s *Server) DoGetDBSchemas(ctx context.Context, cmd flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetDBSchemas(ctx context.Context, cmd flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -103,12 +111,12 @@ func (s *Server) DoGetDBSchemas(ctx context.Context, cmd flightsql.GetDBSchemas)
 }
 
 // GetFlightInfoTableTypes describes DoGetTableTypes.
-func (s *Server) GetFlightInfoTableTypes(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoTableTypes(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.TableTypes)
 }
 
 // DoGetTableTypes lists the table types, by name.
-func (s *Server) DoGetTableTypes(context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetTableTypes(context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.mem, schema_ref.TableTypes)
 	defer b.Release()
 	text(b, 0).AppendValues([]string{typeTemporary, typeTable, typeView}, nil)

@@ -19,9 +19,16 @@ const (
 	zoneNaive  = "naive"
 )
 
+// sessionServer answers the actions on sessions and transactions.
+type sessionServer struct {
+	sessions     Sessions
+	transactions Transactions
+	leases       *leases
+}
+
 // GetSessionOptions returns the options of the session, or the current catalog
 // and schema of a client without one.
-func (s *Server) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
+func (s *sessionServer) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
 	all := map[string]any{}
 	if x := callOf(ctx).currentSession(); x != nil {
 		all = x.Options()
@@ -42,7 +49,7 @@ func (s *Server) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOpti
 
 // SetSessionOptions sets each option by itself: what fails is told by name, and
 // the others are set.
-func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+func (s *sessionServer) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
 	caller := callOf(ctx).caller()
 	x, err := caller.Open(ctx)
 	if err != nil {
@@ -90,7 +97,7 @@ func optionError(err error, known bool) *flight.SetSessionOptionsResultError {
 }
 
 // CloseSession ends the session of the client, if it has one.
-func (s *Server) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest) (*flight.CloseSessionResult, error) {
+func (s *sessionServer) CloseSession(ctx context.Context, _ *flight.CloseSessionRequest) (*flight.CloseSessionResult, error) {
 	c := callOf(ctx)
 	if x := c.currentSession(); x != nil {
 		s.leases.forget(x.ID())

@@ -14,7 +14,7 @@ import (
 
 // CreatePreparedStatement describes a statement of any kind. The handle holds
 // the statement itself: nothing is kept, so nothing expires.
-func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest) (flightsql.ActionCreatePreparedStatementResult, error) {
+func (s *statementServer) CreatePreparedStatement(ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest) (flightsql.ActionCreatePreparedStatementResult, error) {
 	var res flightsql.ActionCreatePreparedStatementResult
 	st, err := s.statement(ctx, req.GetQuery(), req.GetTransactionId())
 	if err != nil {
@@ -45,13 +45,13 @@ func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.Acti
 }
 
 // ClosePreparedStatement has nothing to release.
-func (s *Server) ClosePreparedStatement(context.Context, flightsql.ActionClosePreparedStatementRequest) error {
+func (s *statementServer) ClosePreparedStatement(context.Context, flightsql.ActionClosePreparedStatementRequest) error {
 	return nil
 }
 
 // GetFlightInfoPreparedStatement plans a prepared query with the bound rows, or
 // runs a prepared update once for each of them.
-func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	v, err := s.seals.open(q.GetPreparedStatementHandle(), purposePrepared)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, q flightsql
 	return s.preparedInfo(ctx, v, desc)
 }
 
-func (s *Server) preparedInfo(ctx context.Context, v sealed, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) preparedInfo(ctx context.Context, v sealed, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	if err := v.checkBound(len(v.Params) > 0); err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Server) preparedInfo(ctx context.Context, v sealed, desc *flight.Flight
 // the one in which it was prepared. Drivers begin another behind every commit and
 // go on with their statements, so that once the client has ended the first its
 // next one takes the place.
-func (s *Server) preparedCaller(ctx context.Context, v *sealed) session.Caller {
+func (s *statementServer) preparedCaller(ctx context.Context, v *sealed) session.Caller {
 	caller := callOf(ctx).caller()
 	caller.Transaction = v.Transaction
 	if v.Transaction != "" && v.Session != "" && v.Session == sessionID(caller.Session) {
@@ -105,7 +105,7 @@ func sessionID(x *session.Session) session.ID {
 }
 
 // GetSchemaPreparedStatement plans a prepared statement and never runs it.
-func (s *Server) GetSchemaPreparedStatement(ctx context.Context, q flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (s *statementServer) GetSchemaPreparedStatement(ctx context.Context, q flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
 	v, err := s.seals.open(q.GetPreparedStatementHandle(), purposePrepared)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Server) GetSchemaPreparedStatement(ctx context.Context, q flightsql.Pre
 //
 // Errors: KindInvalid for malformed rows or a wrong number of columns;
 // KindExhausted for rows that are too large for a handle.
-func (s *Server) bind(ctx context.Context, handle []byte, src *putSource) ([]byte, error) {
+func (s *statementServer) bind(ctx context.Context, handle []byte, src *putSource) ([]byte, error) {
 	v, err := s.seals.open(handle, purposePrepared)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (s *Server) bind(ctx context.Context, handle []byte, src *putSource) ([]byt
 // updatePrepared runs a prepared update once for each row that src holds. With
 // no rows sent it runs with what is bound to the handle, or once if the
 // statement has no parameters.
-func (s *Server) updatePrepared(ctx context.Context, handle []byte, src *putSource) (int64, error) {
+func (s *statementServer) updatePrepared(ctx context.Context, handle []byte, src *putSource) (int64, error) {
 	v, err := s.seals.open(handle, purposePrepared)
 	if err != nil {
 		return 0, err

@@ -144,22 +144,31 @@ type Options struct {
 
 // Server is a Flight SQL server over a Backend. It is safe for concurrent use.
 type Server struct {
-	flightsql.BaseServer
-	sessions     Sessions
-	transactions Transactions
-	statements   Statements
-	opts         Options
-	log          *slog.Logger
-	mem          memory.Allocator
-	clock        clock.Clock
-	seals        sealer
-	info         []sqlInfo
-	leases       leases
-	polls        polls
-	work         sync.WaitGroup // what goes on beside calls
+	*statementServer
+	*sessionServer
+	*metadataServer
+	noSubstrait
+	unimplemented
+
+	gate  *gate
+	opts  Options
+	log   *slog.Logger
+	clock clock.Clock
+	mem   memory.Allocator
+	seals sealer
+	// The following are of the parts that have them, too.
+	statements Statements
+	leases     *leases
+
+	polls polls
+	work  sync.WaitGroup // what goes on beside calls
 	// strangers has a place for each message that is read for them at a time.
 	strangers chan struct{}
 }
+
+// unimplemented has the rest of the protocol. It is one level further down than the
+// parts of a Server, whose methods hide its own.
+type unimplemented struct{ flightsql.BaseServer }
 
 var _ flightsql.Server = (*Server)(nil)
 
@@ -199,14 +208,23 @@ func (o Options) withDefaults() Options {
 // New returns a server over backend. It panics if the system has no randomness.
 func New(backend Backend, opts Options) *Server {
 	opts = opts.withDefaults()
+	seals, open := sealer{key: opts.Key}, &leases{open: map[session.ID]*lease{}}
 	return &Server{
-		sessions: backend.Sessions, transactions: backend.Transactions, statements: backend.Statements,
-		opts: opts, log: opts.Logger, mem: opts.Allocator, clock: opts.Clock,
-		seals:     sealer{key: opts.Key},
-		info:      sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
-		leases:    leases{open: map[session.ID]*lease{}},
-		strangers: make(chan struct{}, strangerMessagesMax),
+		statementServer: &statementServer{
+			statements: backend.Statements, leases: open, seals: seals, clock: opts.Clock, ticketLifetime: opts.TicketLifetime, mem: opts.Allocator,
+		},
+		sessionServer: &sessionServer{sessions: backend.Sessions, transactions: backend.Transactions, leases: open},
+		metadataServer: &metadataServer{
+			statements: backend.Statements, mem: opts.Allocator,
+			info: sqlInfos(serverFacts{version: opts.Version, transactionTimeout: opts.TransactionTimeout}),
+		},
+		gate: &gate{
+			sessions: backend.Sessions, auth: opts.Auth, leases: open, seals: seals, clock: opts.Clock, tokenLifetime: opts.TokenLifetime,
+		},
+		opts: opts, log: opts.Logger, clock: opts.Clock, mem: opts.Allocator, seals: seals,
+		statements: backend.Statements, leases: open,
 		polls:     polls{byID: map[statement.ID]*poll{}, limit: opts.PollStatementsMax},
+		strangers: make(chan struct{}, strangerMessagesMax),
 	}
 }
 

@@ -42,14 +42,14 @@ type conversion struct {
 type conversions []conversion
 
 // GetFlightInfoSqlInfo describes DoGetSqlInfo.
-func (s *Server) GetFlightInfoSqlInfo(_ context.Context, _ flightsql.GetSqlInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoSqlInfo(_ context.Context, _ flightsql.GetSqlInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.SqlInfo)
 }
 
 // DoGetSqlInfo returns the facts asked for, or all in order of their code. A code
 // that is not known is left out, which drivers take as "not said"; an error would
 // cost them all the others.
-func (s *Server) DoGetSqlInfo(_ context.Context, cmd flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetSqlInfo(_ context.Context, cmd flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.mem, schema_ref.SqlInfo)
 	defer b.Release()
 	codes := b.Field(0).(*array.Uint32Builder)
@@ -62,7 +62,7 @@ func (s *Server) DoGetSqlInfo(_ context.Context, cmd flightsql.GetSqlInfo) (*arr
 }
 
 // infos returns the facts with the given codes, all if there are none.
-func (s *Server) infos(codes []uint32) []sqlInfo {
+func (s *metadataServer) infos(codes []uint32) []sqlInfo {
 	if len(codes) == 0 {
 		return s.info
 	}

@@ -10,17 +10,29 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/session"
 	"github.com/flightlake/flightlake/statement"
 )
 
+// statementServer answers the commands that run statements, prepared or not, and ingests.
+type statementServer struct {
+	statements     Statements
+	leases         *leases
+	seals          sealer
+	clock          clock.Clock
+	ticketLifetime time.Duration
+	mem            memory.Allocator
+}
+
 // GetFlightInfoStatement plans a query, or runs an update once: drivers send
 // DDL and DML this way too and may never fetch the result.
-func (s *Server) GetFlightInfoStatement(ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) GetFlightInfoStatement(ctx context.Context, q flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	st, err := s.statement(ctx, q.GetQuery(), q.GetTransactionId())
 	if err != nil {
 		return nil, err
@@ -28,7 +40,7 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, q flightsql.Stateme
 	return s.statementInfo(ctx, st, desc)
 }
 
-func (s *Server) statementInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) statementInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	q, err := s.statements.Plan(ctx, st)
 	if err != nil {
 		return nil, err
@@ -40,7 +52,7 @@ func (s *Server) statementInfo(ctx context.Context, st statement.Statement, desc
 }
 
 // GetSchemaStatement plans a statement and never runs it.
-func (s *Server) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (s *statementServer) GetSchemaStatement(ctx context.Context, q flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
 	st, err := s.statement(ctx, q.GetQuery(), q.GetTransactionId())
 	if err != nil {
 		return nil, err
@@ -53,7 +65,7 @@ func (s *Server) GetSchemaStatement(ctx context.Context, q flightsql.StatementQu
 }
 
 // DoPutCommandStatementUpdate runs a statement once.
-func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.StatementUpdate) (int64, error) {
+func (s *statementServer) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.StatementUpdate) (int64, error) {
 	st, err := s.statement(ctx, q.GetQuery(), q.GetTransactionId())
 	if err != nil {
 		return 0, err
@@ -65,7 +77,7 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, q flightsql.St
 // statement returns what every statement command carries.
 //
 // Errors: KindInvalid for no SQL; KindNotFound for a catalog that does not exist.
-func (s *Server) statement(ctx context.Context, sql string, transaction []byte) (statement.Statement, error) {
+func (s *statementServer) statement(ctx context.Context, sql string, transaction []byte) (statement.Statement, error) {
 	if sql == "" {
 		return statement.Statement{}, lake.Errorf(lake.KindInvalid, "the statement is empty")
 	}
@@ -82,7 +94,7 @@ func newStatementID() statement.ID { return statement.ID(uuid.NewString()) }
 
 // execute runs an update, with the append token of the call, and announces its
 // snapshot.
-func (s *Server) execute(ctx context.Context, st statement.Statement) (up statement.Update, err error) {
+func (s *statementServer) execute(ctx context.Context, st statement.Statement) (up statement.Update, err error) {
 	if st.Token, err = callOf(ctx).appendToken(); err != nil {
 		return statement.Update{}, err
 	}
@@ -94,7 +106,7 @@ func (s *Server) execute(ctx context.Context, st statement.Statement) (up statem
 }
 
 // updateInfo runs an update; the ticket holds the outcome.
-func (s *Server) updateInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) updateInfo(ctx context.Context, st statement.Statement, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	up, err := s.execute(ctx, st)
 	if err != nil {
 		return nil, err
@@ -105,7 +117,7 @@ func (s *Server) updateInfo(ctx context.Context, st statement.Statement, desc *f
 
 // queryInfo plans a query with parameters. With several rows of them the plan of the
 // first stands for all.
-func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) queryInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	params, err := decodeParams(v.Params, s.mem)
 	if err != nil {
 		return nil, err
@@ -130,7 +142,7 @@ func (s *Server) queryInfo(ctx context.Context, v sealed, caller session.Caller,
 }
 
 // plannedInfo describes the result of a planned query.
-func (s *Server) plannedInfo(ctx context.Context, v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) plannedInfo(ctx context.Context, v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	announceSnapshot(ctx, q.Snapshot)
 	v.Purpose, v.Rows, v.Naive = purposeQuery, lake.Unknown, callOf(ctx).option(zoneOption) == zoneNaive
 	v.Snapshot, v.View, v.Time = q.Snapshot, q.View, q.Time
@@ -142,7 +154,7 @@ func (s *Server) plannedInfo(ctx context.Context, v sealed, q statement.Query, d
 }
 
 // emptyInfo answers a query bound to zero rows: it has a schema and no rows.
-func (s *Server) emptyInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) emptyInfo(ctx context.Context, v sealed, caller session.Caller, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	d, err := s.statements.Describe(ctx, v.statement(caller, nil))
 	if err != nil {
 		return nil, err
@@ -163,7 +175,7 @@ type infoMetadata struct {
 
 // flightInfo describes the result of v, with an endpoint for each part of q. None
 // has a location: the same connection.
-func (s *Server) flightInfo(v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *statementServer) flightInfo(v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	meta, err := json.Marshal(infoMetadata{Statement: v.ID, Snapshot: v.Snapshot})
 	if err != nil {
 		return nil, lake.Wrap(lake.KindInternal, "encode app_metadata", err)
@@ -192,8 +204,8 @@ func (s *Server) flightInfo(v sealed, q statement.Query, desc *flight.FlightDesc
 
 // endpoint returns the endpoint of a ticket that is good for Options.TicketLifetime
 // from now.
-func (s *Server) endpoint(v sealed) (*flight.FlightEndpoint, error) {
-	v.Expires = s.clock.Now().Add(s.opts.TicketLifetime).Truncate(time.Second)
+func (s *statementServer) endpoint(v sealed) (*flight.FlightEndpoint, error) {
+	v.Expires = s.clock.Now().Add(s.ticketLifetime).Truncate(time.Second)
 	if v.Purpose == purposeQuery && v.Snapshot != 0 { // snapshot 0 has no tables
 		s.statements.Retain(v.Snapshot, v.Expires)
 	}
@@ -204,7 +216,7 @@ func (s *Server) endpoint(v sealed) (*flight.FlightEndpoint, error) {
 	return &flight.FlightEndpoint{Ticket: &flight.Ticket{Ticket: ticket}, ExpirationTime: timestamppb.New(v.Expires)}, nil
 }
 
-func (s *Server) schemaResult(ctx context.Context, d statement.Description) *flight.SchemaResult {
+func (s *statementServer) schemaResult(ctx context.Context, d statement.Description) *flight.SchemaResult {
 	schema := countSchema()
 	if !d.Update {
 		schema = resultSchema(d.Result, callOf(ctx).option(zoneOption) == zoneNaive)
@@ -221,7 +233,7 @@ func countSchema() *arrow.Schema {
 //
 // Errors: KindInvalid for a ticket that is not of this server; KindNotFound for
 // one that has expired.
-func (s *Server) redeem(handle []byte, stream dataStream) error {
+func (s *statementServer) redeem(handle []byte, stream dataStream) error {
 	v, err := s.openTicket(handle)
 	if err != nil {
 		return err
@@ -244,7 +256,7 @@ func (s *Server) redeem(handle []byte, stream dataStream) error {
 }
 
 // openTicket opens the ticket of a query or an update.
-func (s *Server) openTicket(handle []byte) (sealed, error) {
+func (s *statementServer) openTicket(handle []byte) (sealed, error) {
 	v, err := s.seals.open(handle, purposeQuery, purposeUpdate)
 	if err == nil && v.expired(s.clock.Now()) {
 		err = lake.Errorf(lake.KindNotFound, "the ticket expired at %s; run the statement again", v.Expires.Format(time.RFC3339))
@@ -252,7 +264,7 @@ func (s *Server) openTicket(handle []byte) (sealed, error) {
 	return v, err
 }
 
-func (s *Server) sendCount(stream dataStream, count int64) error {
+func (s *statementServer) sendCount(stream dataStream, count int64) error {
 	b := array.NewInt64Builder(s.mem)
 	defer b.Release()
 	b.Append(count)
@@ -268,7 +280,7 @@ func (s *Server) sendCount(stream dataStream, count int64) error {
 
 // openQuery runs the query of a ticket at its snapshot. The caller releases the
 // reader.
-func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, error) {
+func (s *statementServer) openQuery(ctx context.Context, v sealed) (array.RecordReader, error) {
 	params, err := decodeParams(v.Params, s.mem)
 	if err != nil {
 		return nil, err
@@ -293,7 +305,7 @@ func (s *Server) openQuery(ctx context.Context, v sealed) (array.RecordReader, e
 	})
 }
 
-func (s *Server) runQuery(ctx context.Context, v sealed, row arrow.RecordBatch) (array.RecordReader, error) {
+func (s *statementServer) runQuery(ctx context.Context, v sealed, row arrow.RecordBatch) (array.RecordReader, error) {
 	rows, err := s.statements.Run(ctx, statement.Query{
 		Statement: v.statement(callOf(ctx).caller(), row), Snapshot: v.Snapshot, View: v.View, Time: v.Time, Part: v.Part,
 		Rows: lake.Unknown, Bytes: lake.Unknown,
@@ -302,35 +314,6 @@ func (s *Server) runQuery(ctx context.Context, v sealed, row arrow.RecordBatch) 
 		return nil, err
 	}
 	return rows.Reader, nil
-}
-
-// GetFlightInfoSubstraitPlan is refused.
-func (s *Server) GetFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	return nil, errSubstrait()
-}
-
-// GetSchemaSubstraitPlan is refused.
-func (s *Server) GetSchemaSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.SchemaResult, error) {
-	return nil, errSubstrait()
-}
-
-// PollFlightInfoSubstraitPlan is refused.
-func (s *Server) PollFlightInfoSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan, *flight.FlightDescriptor) (*flight.PollInfo, error) {
-	return nil, errSubstrait()
-}
-
-// DoPutCommandSubstraitPlan is refused.
-func (s *Server) DoPutCommandSubstraitPlan(context.Context, flightsql.StatementSubstraitPlan) (int64, error) {
-	return 0, errSubstrait()
-}
-
-// CreatePreparedSubstraitPlan is refused.
-func (s *Server) CreatePreparedSubstraitPlan(context.Context, flightsql.ActionCreatePreparedSubstraitPlanRequest) (flightsql.ActionCreatePreparedStatementResult, error) {
-	return flightsql.ActionCreatePreparedStatementResult{}, errSubstrait()
-}
-
-func errSubstrait() error {
-	return lake.Errorf(lake.KindUnsupported, "Substrait plans are not supported; send SQL")
 }
 
 // errSchemaChanged says that the executions of one statement disagree.

@@ -24,7 +24,7 @@ const (
 )
 
 // GetFlightInfoTables describes DoGetTables.
-func (s *Server) GetFlightInfoTables(_ context.Context, cmd flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoTables(_ context.Context, cmd flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, tablesSchema(cmd))
 }
 
@@ -43,7 +43,7 @@ const tablesBatchBytes = 4 << 20
 // DoGetTables lists the tables and views that pass the filters, in the order of
 // relation.compare. ADBC's GetTableSchema reads the first batch only: a listing
 // is one batch unless it is too large for that, and begins with what was named.
-func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	spaces, err := s.namespaces(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +75,7 @@ func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arr
 }
 
 // appendRelation adds a row for r and returns about how many bytes it has.
-func (s *Server) appendRelation(ctx context.Context, b *array.RecordBuilder, r *relation, withSchema bool) (int, error) {
+func (s *metadataServer) appendRelation(ctx context.Context, b *array.RecordBuilder, r *relation, withSchema bool) (int, error) {
 	size := 0
 	for i, name := range []string{r.catalog, r.schema, r.name, r.kind} {
 		text(b, i).Append(name)
@@ -170,7 +170,7 @@ func (r relation) compare(o relation) int {
 
 // relationSchema returns the schema of a table or view. A view that does not
 // bind any more has no columns: it must not make the listing fail.
-func (s *Server) relationSchema(ctx context.Context, r *relation) (*arrow.Schema, error) {
+func (s *metadataServer) relationSchema(ctx context.Context, r *relation) (*arrow.Schema, error) {
 	if r.table != nil {
 		return tableSchema(r), nil
 	}

@@ -12,7 +12,7 @@ import (
 
 // BeginTransaction makes a transaction in the client's session, which is opened
 // if there is none.
-func (s *Server) BeginTransaction(ctx context.Context, _ flightsql.ActionBeginTransactionRequest) ([]byte, error) {
+func (s *sessionServer) BeginTransaction(ctx context.Context, _ flightsql.ActionBeginTransactionRequest) ([]byte, error) {
 	caller := callOf(ctx).caller()
 	x, err := caller.Open(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *Server) BeginTransaction(ctx context.Context, _ flightsql.ActionBeginTr
 // EndTransaction commits or rolls back.
 //
 // Errors: KindInvalid for neither; those of Transactions.End.
-func (s *Server) EndTransaction(ctx context.Context, req flightsql.ActionEndTransactionRequest) error {
+func (s *sessionServer) EndTransaction(ctx context.Context, req flightsql.ActionEndTransactionRequest) error {
 	action := req.GetAction()
 	if action != flightsql.EndTransactionCommit && action != flightsql.EndTransactionRollback {
 		return lake.Errorf(lake.KindInvalid, "the request says neither commit nor rollback")
@@ -51,7 +51,7 @@ func (s *Server) EndTransaction(ctx context.Context, req flightsql.ActionEndTran
 }
 
 // BeginSavepoint marks a place in a transaction.
-func (s *Server) BeginSavepoint(ctx context.Context, req flightsql.ActionBeginSavepointRequest) ([]byte, error) {
+func (s *sessionServer) BeginSavepoint(ctx context.Context, req flightsql.ActionBeginSavepointRequest) ([]byte, error) {
 	caller := callOf(ctx).caller()
 	if caller.Transaction = session.TransactionID(req.GetTransactionId()); caller.Transaction == "" {
 		return nil, lake.Errorf(lake.KindInvalid, "the request names no transaction")
@@ -63,7 +63,7 @@ func (s *Server) BeginSavepoint(ctx context.Context, req flightsql.ActionBeginSa
 // EndSavepoint releases a savepoint or rolls back to it.
 //
 // Errors: KindInvalid for neither; those of Transactions.EndSavepoint.
-func (s *Server) EndSavepoint(ctx context.Context, req flightsql.ActionEndSavepointRequest) error {
+func (s *sessionServer) EndSavepoint(ctx context.Context, req flightsql.ActionEndSavepointRequest) error {
 	action := req.GetAction()
 	if action != flightsql.EndSavepointRelease && action != flightsql.EndSavepointRollback {
 		return lake.Errorf(lake.KindInvalid, "the request says neither release nor rollback")

@@ -125,12 +125,12 @@ func xdbcTypes() []xdbcType {
 }
 
 // GetFlightInfoXdbcTypeInfo describes DoGetXdbcTypeInfo.
-func (s *Server) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *metadataServer) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.XdbcTypeInfo)
 }
 
 // DoGetXdbcTypeInfo lists the types, or those of one data type.
-func (s *Server) DoGetXdbcTypeInfo(_ context.Context, cmd flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *metadataServer) DoGetXdbcTypeInfo(_ context.Context, cmd flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.mem, schema_ref.XdbcTypeInfo)
 	defer b.Release()
 	for _, t := range xdbcTypes() {

@@ -421,7 +421,7 @@ def test_commands_in_the_documents_have_flags_that_exist():
 
 
 def test_the_settings_in_the_documents_are_those_of_the_server():
-    text = (DOCS / "configuration.md").read_text().split("## The SQL shell")[0]
+    text = (DOCS / "configuration.md").read_text().split("## Metrics")[0]
     told = {f"--{name.replace('_', '-')}" for name in re.findall(r"^\| `(\w+)` \|", text, re.M)}
     have = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", tool("serve", "--help"), re.M)) - {"--config", "--help"}
     assert told == have

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
