@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -303,4 +304,33 @@ func TestReaderReleasedEarlyFreesConnectionAndSource(t *testing.T) {
 		r.Release()
 		release()
 	}
+}
+
+func TestAResultThatNobodyReadsIsNotComputedFarAhead(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	s := sourceOf(t, x, "SELECT repeat('x', 2000) AS s FROM range(2048)")
+	for range 99 {
+		s.batches[0].Retain()
+		s.batches = append(s.batches, s.batches[0])
+	}
+	var taken atomic.Int64
+	s.nextFunc = func(context.Context, int) error {
+		taken.Add(1)
+		return nil
+	}
+	ref, release := x.Register(t.Context(), s)
+	defer release()
+	r, err := x.Query(t.Context(), engine.Query{SQL: "FROM " + ref})
+	require.NoError(t, err)
+	defer r.Release()
+	require.True(t, r.Next())
+	mustQuery(t, x, "SELECT sum(range) FROM range(10000000)") // DuckDB's threads had time for more
+	require.LessOrEqual(t, taken.Load(), int64(8), "chunks of 4 MB each")
+	rows := r.RecordBatch().NumRows()
+	for r.Next() {
+		rows += r.RecordBatch().NumRows()
+	}
+	require.NoError(t, r.Err())
+	require.EqualValues(t, 100*2048, rows)
 }
