@@ -62,7 +62,8 @@ type outcome[T any] struct {
 // call runs f, which uses the connection c, and returns what it does. When ctx ends, c
 // is interrupted, and if DuckDB does not take notice soon, f is abandoned: call
 // returns the error of ctx, and late gets the outcome once f has ended, in the goroutine
-// of f. Until then c is not the caller's.
+// of f. Until then c is not the caller's, and interrupted all the time: what f does next
+// may be a statement that takes notice.
 func call[T any](ctx context.Context, a *abandoned, c *connection, f func() (T, error), late func(T, error)) (value T, err error, wasAbandoned bool) {
 	if ctx.Done() == nil {
 		value, err = f()
@@ -70,12 +71,15 @@ func call[T any](ctx context.Context, a *abandoned, c *connection, f func() (T, 
 	}
 	var gone atomic.Bool // set by whoever gives up first: the caller, or f by ending
 	done := make(chan outcome[T], 1)
+	ended, quiet := make(chan struct{}), make(chan struct{}) // of an abandoned f; of its interruptions
 	a.calls.Go(func() {
 		value, err := f()
 		if gone.CompareAndSwap(false, true) {
 			done <- outcome[T]{value, err}
 			return
 		}
+		close(ended)
+		<-quiet
 		late(value, err)
 		a.count.Add(-1)
 	})
@@ -97,6 +101,10 @@ func call[T any](ctx context.Context, a *abandoned, c *connection, f func() (T, 
 		case <-timer.C:
 			a.count.Add(1)
 			if gone.CompareAndSwap(false, true) {
+				a.calls.Go(func() {
+					defer close(quiet)
+					c.interruptUntil(ended)
+				})
 				return value, ctx.Err(), true
 			}
 			a.count.Add(-1)

@@ -52,6 +52,32 @@ func TestCallsThatTakeNoNoticeAreAbandoned(t *testing.T) {
 	})
 }
 
+func TestAnAbandonedCallIsInterruptedInWhatItDoesNext(t *testing.T) {
+	t.Parallel()
+	in, err := openInstance(nil)
+	require.NoError(t, err)
+	defer in.close()
+	p := newPool(in, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	cancel()
+	c, err := p.get()
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	_, err, lost := call(ctx, &p.abandoned, c, func() (string, error) {
+		<-release
+		return c.textOf("SELECT sum(range)::VARCHAR || CAST(? AS VARCHAR) FROM range(1000000000000)", "")
+	}, func(_ string, err error) {
+		c.close()
+		ended <- err
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.True(t, lost)
+	close(release)
+	require.ErrorContains(t, <-ended, "INTERRUPT")
+	require.True(t, p.close())
+}
+
 func TestACallThatEndsInTimeReturnsWhatItFound(t *testing.T) {
 	t.Parallel()
 	in, err := openInstance(nil)

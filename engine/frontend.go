@@ -199,6 +199,9 @@ func (f *Frontend) serialise(ctx context.Context, sql string, s serialisation) (
 		}
 		return nil, contextError(ctx, err)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // it came too late
+	}
 	return checkSerialised([]byte(text), sql, s.unable)
 }
 
@@ -322,7 +325,8 @@ func (f *Frontend) surplus(wanted []lake.Twin) []string {
 // createTable returns the DDL of an empty table with the types of columns.
 func createTable(name string, columns []lake.Column) string {
 	var b strings.Builder
-	b.WriteString("CREATE TABLE " + name + " (")
+	// A twin that could not be dropped is forgotten all the same.
+	b.WriteString("CREATE OR REPLACE TABLE " + name + " (")
 	for i := range columns {
 		if i > 0 {
 			b.WriteString(", ")

@@ -64,7 +64,24 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
-	defer m.leave()
+	// It is not interrupted, which would pass for a view that does not bind: a caller
+	// that gives up leaves it to those who wait.
+	done := make(chan error, 1)
+	x.pool.abandoned.calls.Go(func() {
+		defer m.leave()
+		done <- x.advance(state)
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// advance shows a state, unless a later one is shown. The caller has entered the mirror.
+func (x *Executor) advance(state *lake.State) error {
+	m := &x.mirror
 	if m.next.Load() > state.SchemaVersion {
 		return nil
 	}

@@ -1,8 +1,11 @@
 package engine_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/stretchr/testify/require"
@@ -140,6 +143,23 @@ func TestAnOlderStateIsNotShownInPlaceOfANewerOne(t *testing.T) {
 	require.NotEmpty(t, before)
 	require.NoError(t, x.Sync(t.Context(), older)) // by a statement that began before the newer was committed
 	require.Equal(t, before, mustQuery(t, x, "SELECT table_name FROM information_schema.tables ORDER BY ALL").rows)
+}
+
+func TestSyncGoesOnWhenItsCallerHasGivenUp(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{})
+	large := &lake.State{SchemaVersion: 1, Schemas: []lake.Schema{{ID: 1, Name: "main"}}}
+	for i := range 3000 {
+		large.Schemas[0].Tables = append(large.Schemas[0].Tables, lake.Table{
+			ID: lake.TableID(i + 1), Schema: "main", Name: fmt.Sprintf("t%d", i),
+			Columns: []lake.Column{{ID: 1, Name: "a", Type: lake.Type{ID: lake.TypeInt32}, Nullable: true}},
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, x.Sync(ctx, large), context.DeadlineExceeded)
+	require.NoError(t, x.Sync(t.Context(), large))
+	require.Equal(t, [][]string{{"3000"}}, mustQuery(t, x, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal").rows)
 }
 
 func TestSyncAppliesTheDifference(t *testing.T) {

@@ -128,6 +128,20 @@ func with[T any](ctx context.Context, p *pool, f func(*connection) (T, error), a
 // just before a statement begins.
 const interruptInterval = 5 * time.Millisecond
 
+// interruptUntil interrupts what runs on c again and again until ended is closed.
+func (c *connection) interruptUntil(ended <-chan struct{}) {
+	tick := time.NewTicker(interruptInterval)
+	defer tick.Stop()
+	for {
+		c.interrupt()
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // watch interrupts c when ctx ends, and cancels the reads of the sources, for
 // which DuckDB waits. The caller calls stop when the connection is idle; after
 // stop has returned no interruption happens.
@@ -146,16 +160,7 @@ func watch(ctx context.Context, c *connection, sources ...*registration) (stop f
 		for _, source := range sources {
 			source.cancel()
 		}
-		tick := time.NewTicker(interruptInterval)
-		defer tick.Stop()
-		for {
-			c.interrupt()
-			select {
-			case <-idle:
-				return
-			case <-tick.C:
-			}
-		}
+		c.interruptUntil(idle)
 	}()
 	var once sync.Once
 	return func() {
