@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import itertools
 import pathlib
 import random
 import socket
@@ -229,7 +230,7 @@ def all_cases(e):
     yield export_case(e)
     yield ingest_case(e)
     yield lookup_case(e)
-    yield plan_case(e)
+    yield from plan_cases(e)
     yield append_case(e)
     yield bound_case(e)
     yield connect_case(e)
@@ -349,27 +350,31 @@ def lookup_case(e):
     )
 
 
-def plan_case(e):
-    """GetFlightInfo alone. Each lookup has a key of its own, so that no plan is found again."""
-    keys = e.lineitem.column("l_orderkey")
-    chance = random.Random(SEED)
+def plan_case(e, name, what, text):
+    """GetFlightInfo alone; text makes the SQL of a statement."""
 
     def info(client, sql):
         command = wire.any_of(wire.STATEMENT_TYPE, wire.message((1, sql)))
         return len(client.get_flight_info(flight.FlightDescriptor.for_command(command)).endpoints) > 0
 
     def run(of):
-        client = flight.FlightClient(of.server.uri.replace("grpc://", "grpc+tcp://"))
-        texts = ["SELECT 1"] * e.plans
-        texts += [LOOKUP.format("lineitem", keys[chance.randrange(len(keys))].as_py()) for _ in range(e.plans)]
-        with client:
+        texts = [text() for _ in range(e.plans)]
+        with flight.FlightClient(of.server.uri.replace("grpc://", "grpc+tcp://")) as client:
             info(client, "SELECT 2")
             return timed_each([lambda sql=sql: info(client, sql) for sql in texts])
 
-    return Case(
-        "plan",
-        f"GetFlightInfo of SELECT 1 and of lookups as of the case lookup, {e.plans} of each",
-        e.ours(lambda of: lambda: run(of), [True] * (2 * e.plans)),
+    return Case(name, f"GetFlightInfo of {what}, {e.plans} times", e.ours(lambda of: lambda: run(of), [True] * e.plans))
+
+
+def plan_cases(e):
+    """Of SELECT 1 again and again, whose plan is found, and of statements each of which is planned."""
+    keys = e.lineitem.column("l_orderkey")
+    chance = random.Random(SEED)
+    numbers = itertools.count()
+    yield plan_case(e, "plan-again", "SELECT 1", lambda: "SELECT 1")
+    yield plan_case(e, "plan-constant", "SELECT with another number", lambda: f"SELECT {next(numbers)}")
+    yield plan_case(
+        e, "plan-lookup", "lookups as of the case lookup", lambda: LOOKUP.format("lineitem", keys[chance.randrange(len(keys))].as_py())
     )
 
 
