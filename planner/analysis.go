@@ -146,6 +146,9 @@ func (p *Planner) analyze(ctx context.Context, st *sqltext.Statement) (*Analysis
 	w := &walker{analysis: a, tokens: tokenIndex(st.Tokens)}
 	for _, statement := range root.objects("statements") {
 		node := statement.object("node")
+		if err := checkExpansion(st, node); err != nil {
+			return nil, nil, err
+		}
 		a.plain = plainSelect(node)
 		a.ordered = slices.ContainsFunc(node.objects("modifiers"), func(m object) bool { return m.text("type") == "ORDER_MODIFIER" })
 		w.walk(map[string]any(node), nil, false)
