@@ -94,3 +94,15 @@ func TestACallThatEndsInTimeReturnsWhatItFound(t *testing.T) {
 	require.Equal(t, "found", value)
 	require.Zero(t, p.abandoned.count.Load())
 }
+
+// TestTheMirrorIsFreeAfterCallersThatGaveUp would otherwise have everybody wait for ever.
+func TestTheMirrorIsFreeAfterCallersThatGaveUp(t *testing.T) {
+	t.Parallel()
+	m := &mirror{changing: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // select chooses among what is ready
+		require.ErrorIs(t, m.enter(ctx), context.Canceled)
+		require.Empty(t, m.changing)
+	}
+}

@@ -24,11 +24,16 @@ type mirror struct {
 	views    map[string]bool  // by qualified name
 }
 
-// enter waits for the right to change what is shown. The caller calls leave.
+// enter waits for the right to change what is shown. The caller calls leave, unless
+// enter fails.
 func (m *mirror) enter(ctx context.Context) error {
 	select {
 	case m.changing <- struct{}{}:
-		return ctx.Err()
+		if err := ctx.Err(); err != nil {
+			m.leave()
+			return err
+		}
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -151,11 +151,17 @@ func (s *Statements) Run(ctx context.Context, q statement.Query) (statement.Rows
 	if err != nil {
 		return statement.Rows{}, err
 	}
+	handed := false // to the reader, which ends the statement
+	defer func() {
+		if !handed { // also after a panic
+			run.End()
+		}
+	}()
 	reader, err := s.queries.Run(ctx, run, q)
 	if err != nil {
-		run.End()
 		return statement.Rows{}, query.Because(ctx, err)
 	}
+	handed = true
 	return statement.Rows{Reader: reader, Snapshot: q.Snapshot}, nil
 }
 

@@ -240,7 +240,7 @@ func (m *Manager) EndSQL(ctx context.Context, c session.Caller, commit bool) (st
 		return m.end(ctx, t, commit)
 	}
 	w := t.current()
-	defer t.renew(m.newWork(t.session))
+	defer t.renew(w, m.newWork(t.session))
 	return m.finish(ctx, w, commit)
 }
 

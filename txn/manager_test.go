@@ -72,7 +72,7 @@ func TestNoWorkBeginsInATransactionThatHasEnded(t *testing.T) {
 	require.NoError(t, err)
 	_, err = m.End(t.Context(), session.Caller{}, id, false)
 	require.NoError(t, err)
-	of.renew(m.newWork(nil)) // as COMMIT in SQL does at the same moment
+	of.renew(of.current(), m.newWork(nil)) // as COMMIT in SQL does at the same moment
 	_, _, err = m.use(t.Context(), of)
 	require.ErrorIs(t, err, lake.ErrState, "nobody would end that work, and its files would stay")
 }
@@ -120,4 +120,19 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	_, _, err = w.Apply(drop, &Swap{Before: nil, After: none})
 	require.ErrorIs(t, err, lake.ErrUnauthenticated)
 	require.Nil(t, w.Seen().Over)
+}
+
+// TestTwoEndsOfOneWorkBeginOneWork has two COMMITs end the same work: what a statement did
+// between their ends belongs to the work that the first began.
+func TestTwoEndsOfOneWorkBeginOneWork(t *testing.T) {
+	t.Parallel()
+	m, _ := setup()
+	id, err := m.Begin(t.Context(), session.Caller{})
+	require.NoError(t, err)
+	of, err := m.registry.find(id, nil)
+	require.NoError(t, err)
+	over, next := of.current(), m.newWork(nil)
+	of.renew(over, next)
+	of.renew(over, m.newWork(nil))
+	require.Same(t, next, of.current())
 }

@@ -39,13 +39,13 @@ func (t *Transaction) current() *Work {
 	return t.work
 }
 
-// renew lets the next statement begin new work, unless the transaction has ended:
-// nobody would end that work.
-func (t *Transaction) renew(w *Work) {
+// renew lets the next statement begin new work after some that is over, unless the
+// transaction has ended or another call did so: nobody would end the work that is lost.
+func (t *Transaction) renew(over, next *Work) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.ended {
-		t.work = w
+	if !t.ended && t.work == over {
+		t.work = next
 	}
 }
 
