@@ -237,11 +237,12 @@ def test_the_memory_of_killed_clients_is_given_back(lake):
     server = harness.Server(lake).start()
     try:
         sql = "SELECT i, list(j) AS l FROM range(20000) a(i), range(2000) b(j) GROUP BY i ORDER BY i"
-        kill_client(server, sql)
-        after = resident(server.pid)
-        for _ in range(2):
+        held = []
+        for _ in range(6):
             kill_client(server, sql)
-        assert resident(server.pid) < after + (256 << 20)
+            held.append(resident(server.pid))
+        # Allocators keep the memory of one result or of none; five more that were kept would add 1.5 GB.
+        assert held[-1] < held[0] + (512 << 20), held
     finally:
         server.close()
 
