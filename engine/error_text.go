@@ -47,7 +47,13 @@ func (e *SQLError) clean() {
 	}
 	e.Message = strings.TrimRight(c.advice.ReplaceAllString(e.Message, "$1"), " \n:")
 	e.Message = c.source.ReplaceAllString(e.Message, "(a table of the lake)")
-	if strings.Contains(e.Excerpt, ScanFunction+"(") || strings.Contains(e.Excerpt, parquetFunction+"([") {
+	if ownText(e.Excerpt) {
 		e.Excerpt = ""
 	}
+}
+
+// ownText reports whether a text holds what the server writes in the place of tables. DuckDB
+// shortens excerpts, so that one of such a text may not.
+func ownText(text string) bool {
+	return strings.Contains(text, ScanFunction+"(") || strings.Contains(text, parquetFunction+"([")
 }

@@ -119,9 +119,6 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 	if q.BatchRows == 0 {
 		q.BatchRows = batchRowsDefault
 	}
-	if err := c.beginReading(q.Overlay, q.target); err != nil {
-		return nil, err
-	}
 	sources := x.sources.named(append(q.inserts, q.SQL))
 	own, cancel := context.WithCancel(ctx)
 	idle := watch(own, c, sources...)
@@ -129,24 +126,31 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 		idle()
 		cancel()
 	}
-	if first != nil {
-		if err := first(c); err != nil {
-			stop()
-			return nil, err
-		}
-	}
-	s, err := c.prepareToRun(q)
+	s, err := c.begin(q, first)
 	if err != nil {
 		stop()
 		return nil, err
 	}
 	r := &resultReader{
-		executor: x, ctx: ctx, query: q, connection: c, cancel: cancel, stop: stop, statement: s,
+		executor: x, ctx: ctx, query: q, first: first, sources: sources, connection: c, cancel: cancel, stop: stop, statement: s,
 		batch: newBatchReader(s.types, x.mem, q.BatchRows, q.BatchBytes),
 	}
 	r.progress.watch(c, sources)
 	r.references.Store(1)
 	return r, nil
+}
+
+// begin begins the transaction of a query, runs first in it if not nil, and prepares the query.
+func (c *connection) begin(q Query, first func(*connection) error) (*statement, error) {
+	if err := c.beginReading(q.Overlay, q.target); err != nil {
+		return nil, err
+	}
+	if first != nil {
+		if err := first(c); err != nil {
+			return nil, err
+		}
+	}
+	return c.prepareToRun(q)
 }
 
 // prepareToRun prepares a query so that every column has an Arrow type.
@@ -187,7 +191,7 @@ func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
 		return cause
 	}
 	clean := *e
-	if q.Rewritten {
+	if q.Rewritten || ownText(q.SQL) {
 		clean.Excerpt = ""
 	}
 	for _, dir := range x.hidden {
@@ -229,6 +233,8 @@ type resultReader struct {
 	executor   *Executor
 	ctx        context.Context // a record reader has no other way to be cancelled
 	query      Query
+	first      func(*connection) error // runs before the query; nil for nothing
+	sources    []*registration         // that the query names
 	connection *connection
 	cancel     context.CancelFunc // ends the work
 	stop       func()             // after which the connection is not interrupted
@@ -317,7 +323,7 @@ func (r *resultReader) Next() bool {
 // advance reads one more chunk. If it cannot be had the stream ends with an error.
 func (r *resultReader) advance() {
 	if err := r.fetch(); err != nil {
-		r.err, r.ended = r.executor.queryError(r.ctx, r.query, err), true
+		r.err, r.ended = r.executor.queryError(r.ctx, r.query, r.reasonOf(err)), true
 		r.batch.release()
 	}
 }

@@ -143,6 +143,11 @@ func (r *registry) takeError(message string) error {
 	if !ok {
 		return nil
 	}
+	return reg.failure()
+}
+
+// failure returns the first error of the source; nil if it had none.
+func (reg *registration) failure() error {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
 	return reg.err
