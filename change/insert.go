@@ -274,7 +274,7 @@ func (s *Executor) insertText(ctx context.Context, run *workload.Statement, v *v
 	if st.Query == nil {
 		return func(table string) string { return head + table + tail }, nil, nothing, nil
 	}
-	if p, err = s.Queries.Embedded(ctx, v, st); err != nil {
+	if p, err = s.Queries.Embedded(ctx, run, v, st); err != nil {
 		return nil, nil, nothing, err
 	}
 	rows, release := s.Queries.Bind(ctx, run, p)

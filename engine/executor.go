@@ -12,7 +12,8 @@ import (
 // Options are the settings of an Executor. The zero value is usable.
 type Options struct {
 	// MemoryLimitBytes bounds DuckDB's memory, beyond which it spills to
-	// TempDir or fails; 0 means DuckDB's default, 80 % of the machine.
+	// TempDir or fails; 0 means DuckDB's default, 80 % of the machine. Queries with an
+	// Overlay have as much again, of which each can take an equal share and spills nothing.
 	MemoryLimitBytes int64
 	// Threads is the number of worker threads that all queries share; 0 means
 	// one per core.
@@ -26,14 +27,14 @@ type Options struct {
 	// are not released yet included: others are refused. It is no limit of the work,
 	// which is the caller's to set, but of what results hold that nobody reads. 0 means 1,024.
 	ConnectionsMax int
-	// OverlaysMax bounds those of them that have an Overlay; 0 means 64.
+	// OverlaysMax bounds those of them that have an Overlay; 0 means 16.
 	OverlaysMax int
 }
 
 // Defaults of Options.
 const (
 	executorConnectionsMax = 1024
-	executorOverlaysMax    = 64
+	executorOverlaysMax    = 16
 )
 
 // readAheadBytes is what DuckDB computes ahead of the reader of a result. DuckDB does not
@@ -107,7 +108,7 @@ func newExecutor(mem memory.Allocator, opts Options, main *Executor) (*Executor,
 		return nil, lake.Wrap(lake.KindInternal, "set up the executor", err)
 	}
 	x.pool = newPool(in, opts.ConnectionsMax)
-	x.overlays = &overlays{main: x}
+	x.overlays = &overlays{main: x, slots: make(chan struct{}, opts.OverlaysMax)}
 	return x, nil
 }
 

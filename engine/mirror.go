@@ -91,20 +91,24 @@ func (x *Executor) advance(state *lake.State) error {
 		return nil
 	}
 	m.next.Store(0) // until all is shown
-	if err := m.apply(x.syncing, objectsOf(state)); err != nil {
+	if err := m.apply(context.Background(), x.syncing, objectsOf(state)); err != nil {
 		return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 	}
 	m.next.Store(state.SchemaVersion + 1)
 	return nil
 }
 
-// show shows a state that no version tells from others.
+// show shows a state that no version tells from others. When ctx ends, part of it is shown.
 func (m *mirror) show(ctx context.Context, c *connection, state *lake.State) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}
 	defer m.leave()
-	return lake.Wrap(lake.KindInternal, "mirror the catalog", m.apply(c, objectsOf(state)))
+	err := m.apply(ctx, c, objectsOf(state))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 }
 
 func objectsOf(state *lake.State) objects {
@@ -178,19 +182,23 @@ func newView(schema string, v *lake.View) view {
 	return out
 }
 
-// apply makes the difference. The caller has entered. If it fails half-way, the
-// maps still say what exists.
-func (m *mirror) apply(c *connection, want objects) error {
+// apply makes the difference. The caller has entered. If it fails half-way, or ctx ends,
+// the maps still say what exists. It looks at ctx between statements and interrupts none:
+// an interruption would pass for a view that does not bind.
+func (m *mirror) apply(ctx context.Context, c *connection, want objects) error {
 	if m.schemas == nil {
 		m.schemas, m.tables, m.views = map[string]bool{lake.DefaultSchema: true}, map[string]table{}, map[string]bool{}
 	}
 	for name := range m.views { // a view must be bound anew when its tables change
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := c.exec("DROP VIEW IF EXISTS %s", name); err != nil {
 			return err
 		}
 		delete(m.views, name)
 	}
-	if err := m.dropTables(c, want.tables); err != nil {
+	if err := m.dropTables(ctx, c, want.tables); err != nil {
 		return err
 	}
 	for name := range m.schemas {
@@ -202,10 +210,10 @@ func (m *mirror) apply(c *connection, want objects) error {
 		}
 		delete(m.schemas, name)
 	}
-	return m.create(c, want)
+	return m.create(ctx, c, want)
 }
 
-func (m *mirror) create(c *connection, want objects) error {
+func (m *mirror) create(ctx context.Context, c *connection, want objects) error {
 	for _, name := range slices.Sorted(maps.Keys(want.schemas)) {
 		if m.schemas[name] {
 			continue
@@ -215,19 +223,23 @@ func (m *mirror) create(c *connection, want objects) error {
 		}
 		m.schemas[name] = true
 	}
-	if err := m.createTables(c, want.tables); err != nil {
+	if err := m.createTables(ctx, c, want.tables); err != nil {
 		return err
 	}
-	m.createViews(c, want.views)
-	return nil
+	return m.createViews(ctx, c, want.views)
 }
 
 // createViews creates views in an order that suits those that read others:
 // round after round until nothing more binds.
-func (m *mirror) createViews(c *connection, views map[string]view) {
+//
+// Errors: that of ctx.
+func (m *mirror) createViews(ctx context.Context, c *connection, views map[string]view) error {
 	for progress := true; progress; {
 		progress = false
 		for _, name := range slices.Sorted(maps.Keys(views)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			v := views[name]
 			if m.views[name] || c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(v.schema)) != nil ||
 				c.runChange(v.ddl, duckdb.StatementTypeCreate) != nil {
@@ -239,4 +251,5 @@ func (m *mirror) createViews(c *connection, views map[string]view) {
 			}
 		}
 	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func quotedList(names []string) string {
 // dropTables drops the tables that are not wanted as they are, and with them all
 // that have foreign keys: DuckDB drops no table that another refers to, so it
 // goes round after round.
-func (m *mirror) dropTables(c *connection, want map[string]table) error {
+func (m *mirror) dropTables(ctx context.Context, c *connection, want map[string]table) error {
 	var drop []string
 	stale := false
 	for name, t := range m.tables {
@@ -79,7 +80,10 @@ func (m *mirror) dropTables(c *connection, want map[string]table) error {
 		var err error
 		before := len(drop)
 		drop = slices.DeleteFunc(drop, func(name string) bool {
-			dropErr := c.exec("DROP TABLE IF EXISTS %s", name)
+			dropErr := ctx.Err()
+			if dropErr == nil {
+				dropErr = c.exec("DROP TABLE IF EXISTS %s", name)
+			}
 			if dropErr != nil {
 				err = dropErr
 				return false
@@ -98,9 +102,12 @@ func (m *mirror) dropTables(c *connection, want map[string]table) error {
 // after the ones that they refer to, round after round until nothing more can be
 // created. What is left, such as tables that refer to each other, and tables
 // whose keys DuckDB cannot index, are shown without keys.
-func (m *mirror) createTables(c *connection, want map[string]table) error {
+func (m *mirror) createTables(ctx context.Context, c *connection, want map[string]table) error {
 	var referring []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		_, exists := m.tables[name]
 		switch t := want[name]; {
 		case exists:
@@ -116,11 +123,14 @@ func (m *mirror) createTables(c *connection, want map[string]table) error {
 		before := len(referring)
 		referring = slices.DeleteFunc(referring, func(name string) bool {
 			t := want[name]
-			return c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(t.schema)) == nil && m.createTable(c, name, t, t.full) == nil
+			return ctx.Err() == nil && c.exec("USE %s.%s", lake.CatalogName, lake.QuoteIdent(t.schema)) == nil && m.createTable(c, name, t, t.full) == nil
 		})
 		progress = len(referring) < before
 	}
 	for _, name := range referring {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := m.createTable(c, name, want[name], want[name].plain, want[name].bare); err != nil {
 			return err
 		}

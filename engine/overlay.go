@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -22,31 +23,30 @@ type Overlay struct {
 
 // overlays are the executors on which queries with an Overlay run, one on each
 // at a time: DuckDB refuses that two transactions make tables of one name, and a
-// Sync must not wait for the readers of a client. Nobody waits for one: a client that does
-// not read on would keep others waiting for ever.
+// Sync must not wait for the readers of a client.
 type overlays struct {
-	main *Executor
+	main  *Executor
+	slots chan struct{} // one for each that is in use
 
 	mu     sync.Mutex
 	idle   []*Executor // guarded by mu
-	used   int         // guarded by mu
 	closed bool        // guarded by mu
 }
 
 const (
-	// overlayMemoryShare is the part of the executor's memory limit that each
-	// executor of a query with an Overlay has.
-	overlayMemoryShare = 4
 	// overlaysIdleMax is how many executors are kept for later queries.
 	overlaysIdleMax = 4
+	// overlayWait is how long a query waits for an executor: longer than others use one that
+	// look at schemas, and not for ever, as a client may not read on.
+	overlayWait = 5 * time.Second
 )
 
 // take returns an executor that shows what the overlay says and of which the
 // caller has the sole use until it calls finish.
 //
-// Errors: KindExhausted if too many are in use.
+// Errors: KindExhausted if too many are in use for a while; that of ctx.
 func (o *overlays) take(ctx context.Context, overlay *Overlay) (*Executor, error) {
-	x, err := o.get()
+	x, err := o.get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +57,18 @@ func (o *overlays) take(ctx context.Context, overlay *Overlay) (*Executor, error
 	return x, nil
 }
 
-func (o *overlays) get() (*Executor, error) {
-	o.mu.Lock()
-	if o.used >= o.main.opts.OverlaysMax {
-		defer o.mu.Unlock()
-		return nil, lake.Errorf(lake.KindExhausted, "%d results are open that show schemas of transactions, temporary tables or what not everybody sees, which is the limit; read or close some", o.used)
+func (o *overlays) get(ctx context.Context) (*Executor, error) {
+	timer := time.NewTimer(overlayWait)
+	defer timer.Stop()
+	select {
+	case o.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, lake.Errorf(lake.KindExhausted, "%d results are open that show schemas of transactions, temporary tables or what not everybody sees, "+
+			"which is the limit; read or close some", cap(o.slots))
 	}
-	o.used++
+	o.mu.Lock()
 	if n := len(o.idle); n > 0 {
 		x := o.idle[n-1]
 		o.idle = o.idle[:n-1]
@@ -73,7 +78,7 @@ func (o *overlays) get() (*Executor, error) {
 	o.mu.Unlock()
 	x, err := o.open()
 	if err != nil {
-		o.lose()
+		<-o.slots
 	}
 	return x, err
 }
@@ -81,15 +86,14 @@ func (o *overlays) get() (*Executor, error) {
 func (o *overlays) open() (*Executor, error) {
 	opts := o.main.opts
 	opts.ConnectionsMax = 1
-	opts.MemoryLimitBytes /= overlayMemoryShare
-	opts.TempDir = "" // a folder of temporary files is of one instance
+	opts.MemoryLimitBytes /= int64(opts.OverlaysMax) // all of them together have as much again
+	opts.TempDir = ""                                // a folder of temporary files is of one instance
 	return newExecutor(o.main.mem, opts, o.main)
 }
 
 // put gives an executor back.
 func (o *overlays) put(x *Executor) {
 	o.mu.Lock()
-	o.used--
 	keep := !o.closed && len(o.idle) < overlaysIdleMax
 	if keep {
 		o.idle = append(o.idle, x)
@@ -98,13 +102,7 @@ func (o *overlays) put(x *Executor) {
 	if !keep {
 		x.Close()
 	}
-}
-
-// lose forgets an executor that is not given back.
-func (o *overlays) lose() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.used--
+	<-o.slots
 }
 
 func (o *overlays) close() {

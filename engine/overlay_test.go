@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -171,11 +172,54 @@ func TestOverlayOfASmallResultIsFreeWhileItIsRead(t *testing.T) {
 	defer second.Release()
 	require.True(t, first.Next())
 	require.True(t, second.Next())
-	held, err := x.Query(t.Context(), engine.Query{SQL: "SELECT unnest(range(10000000))", Overlay: o})
+	held, err := x.Query(t.Context(), engine.Query{SQL: "SELECT unnest(range(1000000))", Overlay: o})
+	require.NoError(t, err)
+	waiting := make(chan error)
+	go func() {
+		_, err := query(t.Context(), x, engine.Query{SQL: tablesSQL, Overlay: o})
+		waiting <- err
+	}()
+	held.Release()
+	require.NoError(t, <-waiting, "it waits for an executor that others use")
+	held, err = x.Query(t.Context(), engine.Query{SQL: "SELECT unnest(range(1000000))", Overlay: o})
 	require.NoError(t, err)
 	defer held.Release()
+	_, err = x.Query(t.Context(), engine.Query{SQL: tablesSQL, Overlay: o})
+	require.ErrorIs(t, err, lake.ErrExhausted, "and not for ever")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = x.Query(ctx, engine.Query{SQL: tablesSQL, Overlay: o})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestAnOverlayThatIsGivenUpHalfWayIsShownToTheNext(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, engine.Options{OverlaysMax: 1})
+	overlay := func(tables int) *engine.Overlay {
+		s := lake.Schema{Name: "main"}
+		for i := range tables {
+			s.Tables = append(s.Tables, integers("main", fmt.Sprintf("t%d", i), "a"))
+			s.Views = append(s.Views, lake.View{Name: fmt.Sprintf("v%d", i), SQL: fmt.Sprintf("FROM t%d", i)})
+		}
+		return &engine.Overlay{State: &lake.State{Schemas: []lake.Schema{s}}}
+	}
+	const count = "SELECT count(*) FROM information_schema.tables"
+	began := time.Now()
+	r, err := query(t.Context(), x, engine.Query{SQL: count, Overlay: overlay(2000)})
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"4000"}}, r.rows)
+	whole := time.Since(began)
+	for part := range 4 { // of making, or of dropping
+		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(part)/16)
+		began = time.Now()
+		_, err = query(ctx, x, engine.Query{SQL: count, Overlay: overlay(2000 * (part % 2))})
+		cancel()
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Less(t, time.Since(began), whole/2)
+	}
+	for _, tables := range []int{1000, 0} {
+		r, err = query(t.Context(), x, engine.Query{SQL: count, Overlay: overlay(tables)})
+		require.NoError(t, err)
+		require.Equal(t, [][]string{{fmt.Sprint(2 * tables)}}, r.rows)
+	}
 }

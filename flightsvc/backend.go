@@ -58,15 +58,17 @@ type Statements interface {
 	State(ctx context.Context, c session.Caller) (statement.Visible, error)
 	// Describe plans a statement without running it.
 	Describe(ctx context.Context, st statement.Statement) (statement.Description, error)
-	// Plan pins a query to the current snapshot. Params holds one row or is nil. Of a
-	// statement that is an update it says so, and does not run it.
+	// Plan pins a query to the current snapshot, and keeps what it reads for as long as a
+	// ticket is good. Params holds one row or is nil. Of a statement that is an update it
+	// says so, and does not run it.
 	Plan(ctx context.Context, st statement.Statement) (statement.Query, error)
 	// Run runs a planned query, as often as asked, at its snapshot. The query may
 	// come from a ticket of another process: only Statement, with one row of
 	// Params or none, Snapshot, View, Time and Part are set. Reading must end when
 	// ctx does, and batches of at most 3.75 MiB are sent without being sliced again.
 	Run(ctx context.Context, q statement.Query) (statement.Rows, error)
-	// Retain notes that a ticket that reads a snapshot is good until a time.
+	// Retain keeps what a query reads, of which id is the oldest, until a time: its ticket
+	// is good for longer.
 	Retain(id lake.SnapshotID, until time.Time)
 	// Execute runs an update once per row of its parameters, or once without.
 	Execute(ctx context.Context, st statement.Statement) (statement.Update, error)

@@ -93,6 +93,9 @@ func (s *Server) RenewFlightEndpoint(_ context.Context, req *flight.RenewFlightE
 	if err != nil {
 		return nil, err
 	}
+	if v.Purpose == purposeQuery {
+		s.statements.Retain(v.Oldest, next.GetExpirationTime().AsTime())
+	}
 	next.Location, next.AppMetadata = old.GetLocation(), old.GetAppMetadata()
 	return next, nil
 }

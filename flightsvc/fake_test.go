@@ -49,7 +49,7 @@ type fake struct {
 	entered  chan statement.ID // told of each WAIT, if set
 	progress float64
 	parts    []lake.Part     // of the next plans
-	planned  statement.Query // View, Time and Ordered of the next plans
+	planned  statement.Query // View, Time, Ordered and Oldest of the next plans
 	retained []retained      // what tickets read
 	failWith error           // of the next ingest, after failAfter batches
 	failAt   int
@@ -266,7 +266,7 @@ func (f *fake) Plan(ctx context.Context, st statement.Statement) (statement.Quer
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	q := statement.Query{Statement: st, Snapshot: f.snapshot, Schema: d.Result, Rows: lake.Unknown, Bytes: lake.Unknown}
-	q.View, q.Time, q.Ordered, q.Parts = f.planned.View, f.planned.Time, f.planned.Ordered, f.parts
+	q.View, q.Time, q.Ordered, q.Oldest, q.Parts = f.planned.View, f.planned.Time, f.planned.Ordered, f.planned.Oldest, f.parts
 	if strings.HasPrefix(st.SQL, "SELECT *") {
 		q.Rows = f.rows(st.SQL)
 	}

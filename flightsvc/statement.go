@@ -145,7 +145,7 @@ func (s *statementServer) queryInfo(ctx context.Context, v sealed, caller sessio
 func (s *statementServer) plannedInfo(ctx context.Context, v sealed, q statement.Query, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	announceSnapshot(ctx, q.Snapshot)
 	v.Purpose, v.Rows, v.Naive = purposeQuery, lake.Unknown, callOf(ctx).option(zoneOption) == zoneNaive
-	v.Snapshot, v.View, v.Time = q.Snapshot, q.View, q.Time
+	v.Snapshot, v.Oldest, v.View, v.Time = q.Snapshot, q.Oldest, q.View, q.Time
 	if callOf(ctx).readsOneEndpoint() {
 		q.Parts = nil
 	}
@@ -206,9 +206,6 @@ func (s *statementServer) flightInfo(v sealed, q statement.Query, desc *flight.F
 // from now.
 func (s *statementServer) endpoint(v sealed) (*flight.FlightEndpoint, error) {
 	v.Expires = s.clock.Now().Add(s.ticketLifetime).Truncate(time.Second)
-	if v.Purpose == purposeQuery && v.Snapshot != 0 { // snapshot 0 has no tables
-		s.statements.Retain(v.Snapshot, v.Expires)
-	}
 	ticket, err := flightsql.CreateStatementQueryTicket(s.seals.seal(v))
 	if err != nil {
 		return nil, lake.Wrap(lake.KindInternal, "encode ticket", err)

@@ -11,8 +11,8 @@ import (
 )
 
 // sealVersion is the first byte of everything sealed. Version 1 had neither
-// statement id nor expiry.
-const sealVersion = 2
+// statement id nor expiry, and version 2 no oldest snapshot.
+const sealVersion = 3
 
 // macBytes is the length of the HMAC-SHA256 that ends everything sealed.
 const macBytes = sha256.Size
@@ -42,7 +42,8 @@ type sealed struct {
 	Expires     time.Time // to the second; zero means never
 	ID          statement.ID
 	Snapshot    lake.SnapshotID
-	Time        time.Time // what now() is; zero in all but query tickets
+	Oldest      lake.SnapshotID // that the query reads; Snapshot or older
+	Time        time.Time       // what now() is; zero in all but query tickets
 	View        statement.ViewID
 	Part        lake.Part
 	Rows        int64
@@ -69,7 +70,7 @@ const (
 // The body of a session token is that of token. All others have
 //
 //	flags u8 (1 update, 2 naive), expires varint (s since 1970; 0 never), id,
-//	snapshot varint, time varint (ns since 1970; 0 none), view,
+//	snapshot varint, oldest varint, time varint (ns since 1970; 0 none), view,
 //	part (fileFrom, rowGroupFrom, fileTo, rowGroupTo: varint), rows varint, paramCount varint,
 //	transaction, session, schema, sql, params
 //
@@ -150,7 +151,7 @@ func (v *sealed) appendTo(b []byte) []byte {
 	b = append(b, flags)
 	b = appendInts(b, unixOf(v.Expires, time.Second))
 	b = appendText(b, string(v.ID))
-	b = appendInts(b, int64(v.Snapshot), unixOf(v.Time, time.Nanosecond))
+	b = appendInts(b, int64(v.Snapshot), int64(v.Oldest), unixOf(v.Time, time.Nanosecond))
 	b = appendText(b, string(v.View))
 	b = appendInts(b, int64(v.Part.From.File), int64(v.Part.From.RowGroup), int64(v.Part.To.File), int64(v.Part.To.RowGroup))
 	b = appendInts(b, v.Rows, v.ParamCount)
@@ -169,6 +170,7 @@ func decodeSealed(p purpose, body []byte) (sealed, bool) {
 	v.Expires = timeOf(d.varint(), time.Second)
 	v.ID = statement.ID(d.bytes())
 	v.Snapshot = lake.SnapshotID(d.varint())
+	v.Oldest = lake.SnapshotID(d.varint())
 	v.Time = timeOf(d.varint(), time.Nanosecond)
 	v.View = statement.ViewID(d.bytes())
 	v.Part.From = d.bound()

@@ -29,6 +29,7 @@ func anySealed() *rapid.Generator[sealed] {
 			SQL:         rapid.String().Draw(t, "sql"),
 			Params:      rapid.SliceOf(rapid.Byte()).Draw(t, "params"),
 			Snapshot:    lake.SnapshotID(rapid.Int64().Draw(t, "snapshot")),
+			Oldest:      lake.SnapshotID(rapid.Int64().Draw(t, "oldest")),
 			Rows:        rapid.Int64().Draw(t, "rows"),
 			Update:      rapid.Bool().Draw(t, "update"),
 			ParamCount:  rapid.Int64().Draw(t, "count"),

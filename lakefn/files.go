@@ -85,7 +85,7 @@ func (s *Functions) listFiles(ctx context.Context, c query.Call) (*query.Rowset,
 		if err != nil {
 			return nil, lake.Errorf(lake.KindInvalid, "%s: snapshot_version must be an integer", c.Name)
 		}
-		if v, err = s.version(ctx, v, id); err != nil {
+		if v, err = s.version(ctx, c.Run, v, id); err != nil {
 			return nil, err
 		}
 	}
@@ -126,7 +126,7 @@ func (s *Functions) snapshotFiles(ctx context.Context, c query.Call) (*query.Row
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.version(ctx, c.View, version)
+	v, err := s.version(ctx, c.Run, c.View, version)
 	if err != nil {
 		return nil, err
 	}

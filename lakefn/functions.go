@@ -128,13 +128,14 @@ func (s *Functions) location(path string, absolute bool) string {
 	return path
 }
 
-// version moves to another snapshot.
-func (s *Functions) version(ctx context.Context, v *view.View, version int64) (*view.View, error) {
+// version moves the view of a call to another snapshot, and pins it.
+func (s *Functions) version(ctx context.Context, run *workload.Statement, v *view.View, version int64) (*view.View, error) {
 	id := lake.SnapshotID(version)
 	past, err := s.Views.At(ctx, v, catalog.Selector{ID: &id})
 	if err != nil {
 		return nil, fmt.Errorf("version %d: %w", version, err)
 	}
+	run.Pin(past.Snapshot)
 	return past, nil
 }
 

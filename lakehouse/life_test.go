@@ -2,16 +2,20 @@ package lakehouse_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/internal/clock"
+	"github.com/flightlake/flightlake/internal/clock/clocktest"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/lakehouse"
+	"github.com/flightlake/flightlake/session"
 	"github.com/flightlake/flightlake/statement"
 	"github.com/flightlake/flightlake/workload"
 )
@@ -134,6 +138,92 @@ func TestOldestSnapshotIsThatOfAllReaders(t *testing.T) {
 	b.Retain(third, time.Now().Add(time.Hour))
 	rows.Reader.Release()
 	require.Equal(t, third, oldest(), "the ticket's")
+}
+
+func TestOldestSnapshotIsThatOfThePast(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.exec(t, "CREATE TABLE t AS SELECT 1 AS a")
+	first := b.exec(t, "INSERT INTO t VALUES (2)").Snapshot
+	second := b.exec(t, "INSERT INTO t VALUES (3)").Snapshot
+	third := b.exec(t, "INSERT INTO t VALUES (4)").Snapshot
+	for sql, want := range map[string]lake.SnapshotID{
+		"FROM t": third,
+		fmt.Sprintf("FROM t AT (VERSION => %d)", second):                                               second,
+		fmt.Sprintf("SELECT * FROM t JOIN t o AT (VERSION => %d) USING (a)", first):                    first,
+		fmt.Sprintf("SELECT (SELECT count(*) FROM t AT (VERSION => %d) WHERE a > 1) FROM t", first):    first,
+		fmt.Sprintf("SELECT * FROM t AT (VERSION => %d), t o AT (VERSION => %d)", first, second):       first,
+		fmt.Sprintf("FROM lake.list_files('t', snapshot_version => %d)", second):                       second,
+		fmt.Sprintf("FROM lake.snapshot_files(%d)", first):                                             first,
+		fmt.Sprintf("FROM lake.scan_plan('FROM t AT (VERSION => %d)')", second):                        second,
+		fmt.Sprintf("FROM ducklake_list_files('lake', 't', snapshot_version => %d), t LIMIT 1", first): first,
+		fmt.Sprintf("EXPLAIN SELECT * FROM t AT (VERSION => %d)", second):                              second,
+	} {
+		for _, how := range []string{"planned", "found", "planned by another"} {
+			caller := session.Caller{}
+			if how == "planned by another" {
+				caller = b.connect(t).caller
+			}
+			q, err := b.Plan(t.Context(), statement.Statement{SQL: sql, Caller: caller})
+			require.NoError(t, err, sql)
+			require.Equal(t, want, q.Oldest, "%s, %s", sql, how)
+			rows, err := b.Run(t.Context(), q)
+			require.NoError(t, err, sql)
+			oldest, ok := b.OldestSnapshot()
+			require.True(t, ok)
+			require.Equal(t, want, oldest, "%s runs, %s", sql, how)
+			rows.Reader.Release()
+			_, ok = b.OldestSnapshot()
+			require.False(t, ok)
+		}
+	}
+	_, err := b.Execute(t.Context(), statement.Statement{SQL: fmt.Sprintf("INSERT INTO t SELECT * FROM t AT (VERSION => %d)", first)})
+	require.NoError(t, err)
+}
+
+func TestATicketKeepsThePastFromThePlanOn(t *testing.T) {
+	t.Parallel()
+	c := clocktest.NewManual(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	b := setupLimited(t, c, lakehouse.Options{Workload: workload.Options{TicketLifetime: time.Hour}})
+	b.exec(t, "CREATE TABLE t AS SELECT 1 AS a")
+	first := b.exec(t, "INSERT INTO t VALUES (2)").Snapshot
+	b.exec(t, "INSERT INTO t VALUES (3)")
+	c.Advance(2 * time.Hour) // past the tickets of earlier processes
+	_, ok := b.OldestSnapshot()
+	require.False(t, ok)
+	_, err := b.Plan(t.Context(), statement.Statement{SQL: fmt.Sprintf("SELECT a + 1 FROM t AT (VERSION => %d)", first)})
+	require.NoError(t, err)
+	oldest, ok := b.OldestSnapshot()
+	require.True(t, ok)
+	require.Equal(t, first, oldest)
+	c.Advance(time.Hour)
+	_, ok = b.OldestSnapshot()
+	require.True(t, ok)
+	c.Advance(3 * time.Minute)
+	_, ok = b.OldestSnapshot()
+	require.False(t, ok)
+}
+
+// A statement with a turn must not wait for one that waits for a turn.
+func TestStatementsThatShareAPlanDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	b := setupLimited(t, clock.System{}, lakehouse.Options{Workload: workload.Options{RunningMax: 1, QueueTimeout: 5 * time.Second}})
+	b.exec(t, "CREATE TABLE t AS SELECT 1 AS a")
+	for i := range 100 {
+		sql := fmt.Sprintf("SELECT a + %d AS a FROM t", i)
+		var g errgroup.Group
+		g.Go(func() error {
+			_, err := b.Execute(t.Context(), statement.Statement{SQL: fmt.Sprintf("CREATE OR REPLACE TABLE u%d AS %s", i, sql)})
+			return err
+		})
+		for range 4 {
+			g.Go(func() error {
+				_, err := b.query(t.Context(), statement.Statement{SQL: sql})
+				return err
+			})
+		}
+		require.NoError(t, g.Wait())
+	}
 }
 
 // closedCatalog refuses commits while it is closed.

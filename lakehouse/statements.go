@@ -165,7 +165,8 @@ func (s *Statements) Run(ctx context.Context, q statement.Query) (statement.Rows
 	return statement.Rows{Reader: reader, Snapshot: q.Snapshot}, nil
 }
 
-// Retain notes that a ticket that reads a snapshot can be redeemed until a time.
+// Retain keeps what a planned query reads, of which id is the oldest, until a time: its
+// ticket can be redeemed for longer.
 func (s *Statements) Retain(id lake.SnapshotID, until time.Time) { s.running.Retain(id, until) }
 
 // Execute runs a statement that changes the lake, or a session, once for each row of its

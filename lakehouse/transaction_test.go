@@ -2,6 +2,7 @@ package lakehouse_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -330,6 +331,10 @@ func TestSavepoints(t *testing.T) {
 	b := setup(t, nil)
 	b.exec(t, "CREATE TABLE t (i INT)")
 	c := b.begin(t)
+	_, err := b.Transactions.Savepoint(t.Context(), c.caller, strings.Repeat("a", 257))
+	require.ErrorIs(t, err, lake.ErrInvalid)
+	_, err = b.Execute(t.Context(), statement.Statement{SQL: "SAVEPOINT " + strings.Repeat("a", 257), Caller: c.caller})
+	require.ErrorIs(t, err, lake.ErrInvalid)
 	first, err := b.Transactions.Savepoint(t.Context(), c.caller, "a")
 	require.NoError(t, err)
 	c.do("INSERT INTO t VALUES (1)")

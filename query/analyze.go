@@ -77,6 +77,19 @@ func (s *Planner) analyze(ctx context.Context, run *workload.Statement, st *sqlt
 	return analysis, found, nil
 }
 
+// mayWatch reports whether a statement names a function that watches.
+func (s *Planner) mayWatch(st *sqltext.Statement) bool {
+	return slices.ContainsFunc(st.Tokens, func(t sqltext.Token) bool {
+		if t.Kind != sqltext.TokenWord && t.Kind != sqltext.TokenQuoted {
+			return false
+		}
+		name := sqltext.IdentName(st.Text[t.Start:t.End])
+		long, _ := s.functions.Function("", name)
+		short, _ := s.functions.Function(lake.CatalogName, name)
+		return long.Watches || short.Watches
+	})
+}
+
 // watch reports whether a query reads one function that watches, and does no work to
 // speak of with its rows: one look at why others wait must not wait itself. Whatever may
 // multiply rows or run for long, another source, a subquery, WITH or a function, does wait.
@@ -144,19 +157,19 @@ func readsMirror(a *planner.Analysis) bool {
 
 // resolve finds the table that a reference names, at the snapshot that its AT clause
 // names.
-func (s *Planner) resolve(ctx context.Context, v *view.View, ref planner.TableRef) (planner.Resolved, error) {
+func (s *Planner) resolve(ctx context.Context, run *workload.Statement, v *view.View, ref planner.TableRef) (planner.Resolved, error) {
 	at := v
 	if ref.At != nil {
 		var err error
-		if at, err = s.travel(ctx, v, ref.At); err != nil {
+		if at, err = s.travel(ctx, run, v, ref.At); err != nil {
 			return planner.Resolved{}, err
 		}
 	}
 	return s.views.Resolve(ctx, v, at, ref)
 }
 
-// travel moves to the snapshot that an AT clause names.
-func (s *Planner) travel(ctx context.Context, from *view.View, clause *planner.At) (*view.View, error) {
+// travel moves to the snapshot that an AT clause names, and pins it.
+func (s *Planner) travel(ctx context.Context, run *workload.Statement, from *view.View, clause *planner.At) (*view.View, error) {
 	typ := "BIGINT"
 	if clause.Timestamp {
 		typ = "TIMESTAMP WITH TIME ZONE"
@@ -178,6 +191,7 @@ func (s *Planner) travel(ctx context.Context, from *view.View, clause *planner.A
 	if err != nil {
 		return nil, fmt.Errorf("AT clause: %w", err)
 	}
+	run.Pin(past.Snapshot)
 	return past, nil
 }
 

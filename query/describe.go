@@ -180,7 +180,7 @@ func (s *Planner) describeOpen(ctx context.Context, run *workload.Statement, v *
 		return statement.Description{}, err
 	}
 	p := &Plan{analysis: analysis, defaultSchema: EngineSchema(v, nil), ownSchema: v.Schema(), shown: show, virtual: map[int]*Rowset{}}
-	tables, err := s.resolveAll(ctx, v, p, calls.rows)
+	tables, err := s.resolveAll(ctx, run, v, p, calls.rows)
 	if err != nil {
 		return statement.Description{}, err
 	}

@@ -100,6 +100,13 @@ func (s *Planner) SelectText(ctx context.Context, run *workload.Statement, sql s
 //
 // Errors: those of Processor.Plan; KindInvalid for a statement that is no query.
 func (s *Planner) Select(ctx context.Context, run *workload.Statement, st *sqltext.Statement, v *view.View) (*Plan, error) {
+	if s.mayWatch(st) {
+		return s.plan(ctx, run, st, v) // which nobody may wait for
+	}
+	// Callers that share a plan all have their turns: none waits for one that waits.
+	if err := run.Await(ctx); err != nil {
+		return nil, err
+	}
 	key := planKey{sql: st.Text, schema: v.Schema(), snapshot: v.Snapshot, over: v.Over, temp: v.Temporary, access: v.Access.Key()}
 	if v.Temporary != nil {
 		key.session = v.Caller.Session
@@ -111,6 +118,11 @@ func (s *Planner) Select(ctx context.Context, run *workload.Statement, st *sqlte
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i := range p.plan.Reads {
+		if r := &p.plan.Reads[i]; r.Table != nil {
+			run.Pin(r.Snapshot) // another call may have made the plan
+		}
 	}
 	stale := false
 	if p.mirrored {
@@ -153,7 +165,7 @@ func (s *Planner) plan(ctx context.Context, run *workload.Statement, st *sqltext
 	if p.shown, err = s.mirror(ctx, v); err != nil {
 		return nil, err
 	}
-	tables, err := s.resolveAll(ctx, v, p, calls.rows)
+	tables, err := s.resolveAll(ctx, run, v, p, calls.rows)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +244,7 @@ func (p *Plan) note(v *view.View, tables []planner.Resolved) {
 
 // resolveAll finds the tables that a plan's references name. Those of the lake's
 // own functions, whose rows are given, and of the catalog become virtual.
-func (s *Planner) resolveAll(ctx context.Context, v *view.View, p *Plan, rows map[string]*Rowset) ([]planner.Resolved, error) {
+func (s *Planner) resolveAll(ctx context.Context, run *workload.Statement, v *view.View, p *Plan, rows map[string]*Rowset) ([]planner.Resolved, error) {
 	tables := make([]planner.Resolved, len(p.analysis.Tables))
 	var err error
 	for i, ref := range p.analysis.Tables {
@@ -257,7 +269,7 @@ func (s *Planner) resolveAll(ctx context.Context, v *view.View, p *Plan, rows ma
 		if err := checkAt(p.analysis, ref); err != nil {
 			return nil, err
 		}
-		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
+		if tables[i], err = s.resolve(ctx, run, v, ref); err != nil {
 			return nil, err
 		}
 	}
@@ -283,7 +295,7 @@ func checkAt(a *planner.Analysis, ref planner.TableRef) error {
 // Embedded plans the query inside a statement, without looking at its filters.
 //
 // Errors: those of Processor.Plan.
-func (s *Planner) Embedded(ctx context.Context, v *view.View, st *sqltext.Statement) (*Plan, error) {
+func (s *Planner) Embedded(ctx context.Context, run *workload.Statement, v *view.View, st *sqltext.Statement) (*Plan, error) {
 	analysis, err := s.planner.AnalyzeStatement(ctx, st)
 	if err != nil {
 		return nil, err
@@ -301,7 +313,7 @@ func (s *Planner) Embedded(ctx context.Context, v *view.View, st *sqltext.Statem
 		if err := checkAt(analysis, ref); err != nil {
 			return nil, err
 		}
-		if tables[i], err = s.resolve(ctx, v, ref); err != nil {
+		if tables[i], err = s.resolve(ctx, run, v, ref); err != nil {
 			return nil, err
 		}
 	}

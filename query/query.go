@@ -89,7 +89,7 @@ func (s *Processor) Plan(ctx context.Context, run *workload.Statement, st statem
 	}
 	st.Scope = v.Scope // of the session or the default: the ticket may be redeemed without the session
 	q := statement.Query{
-		Statement: st, Snapshot: v.Snapshot, Time: v.Now, Schema: p.Schema, Rows: p.rows(), Bytes: lake.Unknown,
+		Statement: st, Snapshot: v.Snapshot, Oldest: run.Retain(), Time: v.Now, Schema: p.Schema, Rows: p.rows(), Bytes: lake.Unknown,
 		Parts: p.plan.Parts(s.options.EndpointBytesMin, s.options.EndpointsMax), Ordered: p.plan.Ordered,
 	}
 	if q.Rows == 0 {

@@ -75,7 +75,10 @@ type Query struct {
 	// Statement.ID ties the endpoints of one query together.
 	Statement Statement
 	Snapshot  lake.SnapshotID
-	View      ViewID    // empty: the snapshot alone
+	// Oldest is the oldest snapshot that the query reads, with AT or a function: it is
+	// kept for as long as a ticket can be redeemed. It is not needed for running.
+	Oldest lake.SnapshotID
+	View   ViewID    // empty: the snapshot alone
 	Time      time.Time // what now() is in every endpoint
 	Part      lake.Part // zero: all rows
 	Schema    *arrow.Schema

@@ -12,8 +12,12 @@ import (
 	"github.com/flightlake/flightlake/statement"
 )
 
-// savepointsMax bounds the savepoints of a transaction that are not released.
-const savepointsMax = 10_000
+const (
+	// savepointsMax bounds the savepoints of a transaction that are not released.
+	savepointsMax = 10_000
+	// savepointBytesMax bounds the name of a savepoint.
+	savepointBytesMax = 256
+)
 
 // savepoint is a place in a transaction to return to.
 type savepoint struct {
@@ -25,8 +29,12 @@ type savepoint struct {
 
 // save makes a savepoint of what the work did so far and returns its number.
 //
-// Errors: KindState if the work has ended; KindExhausted.
+// Errors: KindInvalid for a name that is too long; KindState if the work has ended;
+// KindExhausted.
 func (w *Work) save(name string) (int, error) {
+	if len(name) > savepointBytesMax {
+		return 0, lake.Errorf(lake.KindInvalid, "the name of a savepoint has %d bytes; %d are possible", len(name), savepointBytesMax)
+	}
 	var temporary *overlay.Overlay
 	if w.session != nil {
 		temporary = w.session.Temporary()
@@ -75,7 +83,7 @@ func (w *Work) endSavepoint(name string, match func(savepoint) bool, release boo
 // Savepoint marks a place in the caller's transaction.
 //
 // Errors: KindState without a transaction or if it has ended; KindNotFound if it
-// is not known; KindExhausted at the limit of savepoints.
+// is not known; KindInvalid for a name of more than 256 bytes; KindExhausted at the limit of savepoints.
 func (m *Manager) Savepoint(ctx context.Context, c session.Caller, name string) (statement.SavepointID, error) {
 	t, w, done, err := m.own(ctx, c)
 	if err != nil {

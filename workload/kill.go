@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/flightlake/flightlake/lake"
@@ -10,8 +11,10 @@ import (
 
 // Limits of what is remembered of killed statements.
 const (
-	killedMax  = 10_000
+	killedMax  = 10_000 // of each user
 	killedKept = time.Hour
+	// idBytesMax is the longest id of a statement: no call for a longer one can come.
+	idBytesMax = 64
 )
 
 // endedError is why a call was ended. It is context.Canceled or
@@ -45,25 +48,42 @@ func timedOut(info Info) error {
 
 // killed remembers killed statements, whose later calls do not start. Those of an
 // empty user are killed for everybody. The Registry's mu guards it.
-type killed struct {
-	until map[key]time.Time
-	order []key // as they were added, which is the order in which they are forgotten
+type killed map[string]*killedOf // by user
+
+// killedOf remembers the statements that one user killed.
+type killedOf struct {
+	until map[string]time.Time // by id
+	order []string             // as they were added, which is the order in which they are forgotten
 }
 
-func (k *killed) add(dead key, now time.Time) {
-	if _, ok := k.until[dead]; ok {
+func (k killed) add(dead key, now time.Time) {
+	if len(dead.id) > idBytesMax {
 		return
 	}
-	for len(k.order) > 0 && (len(k.order) >= killedMax || !now.Before(k.until[k.order[0]])) {
-		delete(k.until, k.order[0])
-		k.order = k.order[1:]
+	maps.DeleteFunc(k, func(_ string, of *killedOf) bool { return !now.Before(of.until[of.order[len(of.order)-1]]) })
+	of := k[dead.user]
+	if of == nil {
+		of = &killedOf{until: map[string]time.Time{}}
+		k[dead.user] = of
 	}
-	k.until[dead] = now.Add(killedKept)
-	k.order = append(k.order, dead)
+	if _, ok := of.until[dead.id]; ok {
+		return
+	}
+	for len(of.order) > 0 && (len(of.order) >= killedMax || !now.Before(of.until[of.order[0]])) {
+		delete(of.until, of.order[0])
+		of.order = of.order[1:]
+	}
+	of.until[dead.id] = now.Add(killedKept)
+	of.order = append(of.order, dead.id)
 }
 
-func (k *killed) has(of key, now time.Time) bool {
-	return now.Before(k.until[of]) || now.Before(k.until[key{id: of.id}])
+func (k killed) has(of key, now time.Time) bool {
+	return k.by(of.user, of.id, now) || k.by("", of.id, now)
+}
+
+func (k killed) by(user, id string, now time.Time) bool {
+	of := k[user]
+	return of != nil && now.Before(of.until[id])
 }
 
 // Killer is who kills a statement.

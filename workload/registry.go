@@ -39,9 +39,9 @@ type Options struct {
 	// MemoryTotalMax bounds the memory of all statements; 0 means 4 GiB. When it is
 	// exceeded, the statement that holds most is ended.
 	MemoryTotalMax int64
-	// TicketLifetime is how long tickets may be redeemed that an earlier process made: for
-	// that long after its start OldestSnapshot takes every snapshot for read. 0 means
-	// that there are none.
+	// TicketLifetime is how long tickets may be redeemed. An earlier process may have made
+	// some: for that long after its start OldestSnapshot takes every snapshot for read. 0
+	// means that there are none.
 	TicketLifetime time.Duration
 }
 
@@ -112,10 +112,10 @@ type Registry struct {
 func New(c clock.Clock, o Options) *Registry {
 	r := &Registry{
 		clock: c, options: o.withDefaults(), turns: map[key]*turn{},
-		killed: killed{until: map[key]time.Time{}}, tickets: tickets{},
+		killed: killed{}, tickets: tickets{},
 	}
 	if o.TicketLifetime > 0 {
-		r.Retain(0, c.Now().Add(o.TicketLifetime)) // snapshot 0 is older than all
+		r.tickets[c.Now().Add(o.TicketLifetime)] = 0 // older than all
 	}
 	return r
 }
@@ -251,11 +251,17 @@ func (r *Registry) takeBack() {
 			since := s.stalled.Load()
 			return since != nil && !since.After(before)
 		}
-		if t.running && len(t.calls) > 0 && !slices.ContainsFunc(t.calls, func(s *Statement) bool { return !stalled(s) }) {
-			t.running = false
-			t.yielded.Store(true)
-			r.running--
+		works := func() bool { return slices.ContainsFunc(t.calls, func(s *Statement) bool { return !stalled(s) }) }
+		if !t.running || len(t.calls) == 0 || works() {
+			continue
 		}
+		t.yielded.Store(true)
+		if works() { // it resumed at this moment, perhaps before it could see that
+			t.yielded.Store(false)
+			continue
+		}
+		t.running = false
+		r.running--
 	}
 	r.grant()
 }

@@ -3,6 +3,7 @@ package workload_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -170,6 +171,40 @@ func TestTheContextSaysWhyAStatementEnded(t *testing.T) {
 		require.EqualError(t, st.AddBatch(1, 1), "statement b was killed by ann")
 		st.End()
 		require.Equal(t, workload.Stats{Started: 2, TimedOut: 1, Killed: 1}, r.Stats())
+	})
+}
+
+func TestKillsAreRememberedWithinBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := setup(workload.Options{})
+		kill := func(id string, by workload.Killer) {
+			known, err := r.Kill(id, by)
+			require.NoError(t, err)
+			require.False(t, known)
+		}
+		dead := func(id, user string) bool {
+			_, st, err := begin(t.Context(), r, workload.Info{ID: id, User: user})
+			if err == nil {
+				st.End()
+			}
+			return err != nil
+		}
+		kill("later", workload.Killer{User: "ann"})
+		for i := range 20_000 {
+			kill(strconv.Itoa(i), workload.Killer{User: "bob"})
+		}
+		require.True(t, dead("later", "ann"), "bob cannot make ann's be forgotten")
+		require.True(t, dead("19999", "bob"))
+		require.False(t, dead("0", "bob"), "his own are")
+		long := strings.Repeat("x", 65)
+		kill(long, workload.Killer{User: "ann"})
+		require.False(t, dead(long, "ann"), "which is no id of a statement")
+		time.Sleep(time.Hour)
+		kill("another", workload.Killer{User: "ann"})
+		require.False(t, dead("later", "ann"))
+		require.False(t, dead("19999", "bob"))
+		require.True(t, dead("another", "ann"))
 	})
 }
 
@@ -436,7 +471,7 @@ func TestOldestSnapshotIsThatOfStatementsAndTickets(t *testing.T) {
 		require.Equal(t, lake.SnapshotID(5), oldest())
 		time.Sleep(time.Minute)
 		require.Equal(t, lake.SnapshotID(5), oldest(), "not before its time")
-		time.Sleep(2 * time.Minute)
+		time.Sleep(3 * time.Minute)
 		require.Equal(t, lake.SnapshotID(7), oldest())
 		st.End()
 		require.Equal(t, lake.SnapshotID(8), oldest())

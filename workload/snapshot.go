@@ -14,9 +14,12 @@ const ticketStep = time.Minute
 // mu guards it.
 type tickets map[time.Time]lake.SnapshotID
 
-// Retain notes that a ticket reads a snapshot and can be redeemed until a time.
+// Retain notes that a ticket reads a snapshot, its oldest, and can be redeemed until a time.
 func (r *Registry) Retain(id lake.SnapshotID, until time.Time) {
-	until = until.Truncate(ticketStep).Add(ticketStep)
+	if id == 0 {
+		return // it has no tables
+	}
+	until = until.Truncate(ticketStep).Add(2 * ticketStep) // the clock of who makes the ticket is read later
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if oldest, ok := r.tickets[until]; ok && oldest <= id {

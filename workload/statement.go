@@ -32,7 +32,7 @@ type Statement struct {
 	progressFunc func() float64
 	endFuncs     []func()        // what End gives back, in the order it was taken
 	pinned       bool            // snapshot is set
-	snapshot     lake.SnapshotID // that the statement reads
+	snapshot     lake.SnapshotID // the oldest that the statement reads
 }
 
 // ID returns the name of the statement that the call works for.
@@ -59,8 +59,8 @@ func (s *Statement) OnEnd(f func()) {
 	f()
 }
 
-// Pin notes the snapshot that the statement reads until it ends. Of several it is the
-// oldest.
+// Pin notes a snapshot that the statement reads until it ends; of several, the oldest
+// counts.
 func (s *Statement) Pin(id lake.SnapshotID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,17 @@ func (s *Statement) Pin(id lake.SnapshotID) {
 	}
 }
 
-// pin returns the snapshot that the statement reads.
+// Retain has what the statement has pinned stay pinned after its end, for as long as a
+// ticket made of it can be redeemed, and returns the snapshot.
+func (s *Statement) Retain() lake.SnapshotID {
+	id, pinned := s.pin()
+	if pinned && s.registry.options.TicketLifetime > 0 {
+		s.registry.Retain(id, s.registry.clock.Now().Add(s.registry.options.TicketLifetime))
+	}
+	return id
+}
+
+// pin returns the oldest snapshot that the statement reads.
 func (s *Statement) pin() (lake.SnapshotID, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
