@@ -71,10 +71,10 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 	}
 	// It is not interrupted, which would pass for a view that does not bind: a caller
 	// that gives up leaves it to those who wait.
-	done := make(chan error, 1)
+	done, whole := make(chan error, 1), context.WithoutCancel(ctx)
 	x.pool.abandoned.calls.Go(func() {
 		defer m.leave()
-		done <- x.advance(state)
+		done <- x.advance(whole, state)
 	})
 	select {
 	case err := <-done:
@@ -85,13 +85,13 @@ func (x *Executor) Sync(ctx context.Context, state *lake.State) error {
 }
 
 // advance shows a state, unless a later one is shown. The caller has entered the mirror.
-func (x *Executor) advance(state *lake.State) error {
+func (x *Executor) advance(ctx context.Context, state *lake.State) error {
 	m := &x.mirror
 	if m.next.Load() > state.SchemaVersion {
 		return nil
 	}
 	m.next.Store(0) // until all is shown
-	if err := m.apply(context.Background(), x.syncing, objectsOf(state)); err != nil {
+	if err := m.apply(ctx, x.syncing, objectsOf(state)); err != nil {
 		return lake.Wrap(lake.KindInternal, "mirror the catalog", err)
 	}
 	m.next.Store(state.SchemaVersion + 1)

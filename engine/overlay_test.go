@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -220,6 +221,6 @@ func TestAnOverlayThatIsGivenUpHalfWayIsShownToTheNext(t *testing.T) {
 	for _, tables := range []int{1000, 0} {
 		r, err = query(t.Context(), x, engine.Query{SQL: count, Overlay: overlay(tables)})
 		require.NoError(t, err)
-		require.Equal(t, [][]string{{fmt.Sprint(2 * tables)}}, r.rows)
+		require.Equal(t, [][]string{{strconv.Itoa(2 * tables)}}, r.rows)
 	}
 }

@@ -79,9 +79,9 @@ type Query struct {
 	// kept for as long as a ticket can be redeemed. It is not needed for running.
 	Oldest lake.SnapshotID
 	View   ViewID    // empty: the snapshot alone
-	Time      time.Time // what now() is in every endpoint
-	Part      lake.Part // zero: all rows
-	Schema    *arrow.Schema
+	Time   time.Time // what now() is in every endpoint
+	Part   lake.Part // zero: all rows
+	Schema *arrow.Schema
 	// Rows and Bytes are exact if known before running, else lake.Unknown.
 	Rows  int64
 	Bytes int64
