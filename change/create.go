@@ -26,8 +26,15 @@ func (s *Executor) createTable(ctx context.Context, run *workload.Statement, v *
 		return v.Unchanged(), nil
 	}
 	if st.Query == nil {
-		columns, err := s.Engine.TableDefinition(ctx, st.DefinitionSQL(t.name))
+		definition := st.DefinitionSQL(t.name)
+		if err := s.Queries.CheckDefinition(definition); err != nil {
+			return statement.Update{}, err
+		}
+		columns, err := s.Engine.TableDefinition(ctx, definition)
 		if err != nil {
+			return statement.Update{}, err
+		}
+		if err := s.Queries.CheckDefaults(ctx, columns); err != nil {
 			return statement.Update{}, err
 		}
 		if err := t.define(columns, st); err != nil {

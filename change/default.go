@@ -20,6 +20,9 @@ func (s *Executor) fixDefaults(ctx context.Context, columns []lake.Column, strea
 	for _, f := range stream.Fields() {
 		given[strings.ToLower(f.Name)] = true
 	}
+	if err := s.Queries.CheckDefaults(ctx, columns); err != nil {
+		return nil, err
+	}
 	fixed := slices.Clone(columns)
 	for i := range fixed {
 		c := &fixed[i]

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -192,6 +193,9 @@ func (s *Executor) insertQuery(ctx context.Context, run *workload.Statement, t *
 		return nil, lake.Errorf(lake.KindInvalid, "table %s.%s takes %d values and the query returns %d",
 			t.table.Schema, t.name, len(columns), p.Schema.NumFields())
 	}
+	if err := s.Queries.CheckDefaults(ctx, t.columns); err != nil {
+		return nil, err
+	}
 	reader, err := s.Queries.StartWithin(ctx, run, p, func(text string) string { return castSQL(t.columns, columns, text) })
 	if err != nil {
 		return nil, err
@@ -231,7 +235,10 @@ func castSQL(all, given []lake.Column, query string) string {
 // insertValues has DuckDB make the rows of INSERT ... VALUES, with its casts,
 // defaults and DEFAULT, in a scratch table. The statements differ in their values only.
 func (s *Executor) insertValues(ctx context.Context, run *workload.Statement, t *target, statements []*sqltext.Statement) (array.RecordReader, error) {
-	texts := make([]func(string) string, len(statements))
+	if err := s.Queries.CheckDefaults(ctx, t.columns); err != nil {
+		return nil, err
+	}
+	inserts := make([]engine.InsertStatement, len(statements))
 	var overlay *engine.Overlay
 	var releases []func()
 	release := func() {
@@ -240,18 +247,18 @@ func (s *Executor) insertValues(ctx context.Context, run *workload.Statement, t 
 		}
 	}
 	for i, st := range statements {
-		text, p, r, err := s.insertText(ctx, run, t.view, st)
+		insert, p, r, err := s.insertStatement(ctx, run, t.view, st)
 		releases = append(releases, r)
 		if err != nil {
 			release()
 			return nil, err
 		}
-		if texts[i] = text; p != nil && p.Overlay() != nil {
+		if inserts[i] = insert; p != nil && p.Overlay() != nil {
 			overlay = p.Overlay()
 		}
 	}
 	reader, err := s.Engine.InsertRows(ctx, engine.Insert{
-		Table: t.name, Columns: t.columns, SQLFuncs: texts, Schema: query.EngineSchema(t.view, overlay), Overlay: overlay,
+		Table: t.name, Columns: t.columns, Statements: inserts, Schema: query.EngineSchema(t.view, overlay), Overlay: overlay,
 	})
 	if err != nil {
 		release()
@@ -265,19 +272,22 @@ func (s *Executor) insertValues(ctx context.Context, run *workload.Statement, t 
 	return stream.New(out), nil
 }
 
-// insertText returns the INSERT with its table replaced by a name yet to be
+// insertStatement returns the INSERT with its table replaced by a name yet to be
 // given, and the tables of its subqueries by their sources; p is the plan of those, nil
 // without.
-func (s *Executor) insertText(ctx context.Context, run *workload.Statement, v *view.View, st *sqltext.Statement) (text func(table string) string, p *query.Plan, release func(), err error) {
-	head, tail := st.Text[:st.Insert.Name.Span.Start], st.Text[st.Insert.Name.Span.End:]
-	nothing := func() {}
+func (s *Executor) insertStatement(ctx context.Context, run *workload.Statement, v *view.View, st *sqltext.Statement) (insert engine.InsertStatement, p *query.Plan, release func(), err error) {
+	before, after := st.Text[:st.Insert.Name.Span.Start], st.Text[st.Insert.Name.Span.End:]
+	release = func() {}
 	if st.Query == nil {
-		return func(table string) string { return head + table + tail }, nil, nothing, nil
+		insert.Query = strings.TrimLeftFunc(after, unicode.IsSpace)
+		after = " "
+	} else {
+		if p, err = s.Queries.Embedded(ctx, run, v, st); err != nil {
+			return insert, nil, release, err
+		}
+		insert.Query, release = s.Queries.Bind(ctx, run, p)
+		after = st.Text[st.Insert.Name.Span.End:st.Query.Start]
 	}
-	if p, err = s.Queries.Embedded(ctx, run, v, st); err != nil {
-		return nil, nil, nothing, err
-	}
-	rows, release := s.Queries.Bind(ctx, run, p)
-	between := st.Text[st.Insert.Name.Span.End:st.Query.Start]
-	return func(table string) string { return head + table + between + rows }, p, release, nil
+	insert.HeadFunc = func(table string) string { return before + table + after }
+	return insert, p, release, nil
 }

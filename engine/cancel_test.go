@@ -29,7 +29,9 @@ func endless() map[string]string {
 // memoryOf returns the bytes that the executor's DuckDB holds.
 func memoryOf(t *testing.T, x *engine.Executor) string {
 	t.Helper()
-	return mustQuery(t, x, "SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT FROM duckdb_memory() WHERE tag NOT IN ('IN_MEMORY_TABLE', 'METADATA')").rows[0][0]
+	rows, err := x.Texts("SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT::VARCHAR FROM duckdb_memory() WHERE tag NOT IN ('IN_MEMORY_TABLE', 'METADATA')")
+	require.NoError(t, err)
+	return rows[0][0]
 }
 
 // TestCancelledQueriesEndAtOnce cancels each statement while it works.
@@ -97,7 +99,7 @@ func TestInsertOfASourceThatStallsIsCancelled(t *testing.T) {
 	}()
 	_, err := x.InsertRows(ctx, engine.Insert{
 		Table: "t", Columns: s.columns,
-		SQLFuncs: []func(string) string{func(target string) string { return "INSERT INTO " + target + " FROM " + ref }},
+		Statements: insertOf(" FROM " + ref),
 	})
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -44,9 +44,13 @@ func (x *Executor) Describe(ctx context.Context, q Query) (*Description, error) 
 // bind prepares a statement on a connection of its own and returns what read finds in it.
 // It ends soon after ctx does, whatever DuckDB does then.
 func bind[T any](ctx context.Context, x *Executor, q Query, read func(*statement) (T, error)) (T, error) {
-	return onConnection(ctx, x, q, func(_ *Executor, c *connection) (T, error) {
+	return onConnection(ctx, x, q, func(x *Executor, c *connection) (T, error) {
 		var none T
 		if err := c.beginReading(q.Overlay, ""); err != nil {
+			return none, err
+		}
+		v, err := x.check(c, q.SQL)
+		if err != nil {
 			return none, err
 		}
 		s, err := c.prepare(q.SQL)
@@ -54,6 +58,9 @@ func bind[T any](ctx context.Context, x *Executor, q Query, read func(*statement
 			return none, err
 		}
 		defer s.close()
+		if err := v.bound(c, q.Rewritten); err != nil {
+			return none, err
+		}
 		return read(s)
 	}, func(x *Executor, c *connection, _ T, _ bool) { x.finish(c) })
 }

@@ -5,7 +5,7 @@
 //
 // The executor holds no rows. Tables reach it as SQL text to put into FROM:
 // either a TableSource of Arrow batches (Executor.Register) or read_parquet over
-// local files (ParquetRef). Besides, it mirrors the schemas, tables and views of
+// local files (RegisterFiles). Besides, it mirrors the schemas, tables and views of
 // the lake with empty tables, so that information_schema, DESCRIBE and SHOW
 // answer (Executor.Sync).
 //

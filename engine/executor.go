@@ -21,7 +21,7 @@ type Options struct {
 	// TempDir is the folder for what does not fit into memory; empty means that
 	// nothing is spilled.
 	TempDir string
-	// AllowedDirs are the folders that ParquetRef may name; none by default.
+	// AllowedDirs are the folders of the files that RegisterFiles may name; none by default.
 	AllowedDirs []string
 	// ConnectionsMax bounds the queries that run at the same time, readers that
 	// are not released yet included: others are refused. It is no limit of the work,
@@ -57,7 +57,8 @@ type Executor struct {
 	opts     Options
 	overlays *overlays
 	// home is where the executor of a query with an Overlay is put back; nil in others.
-	home *overlays
+	home  *overlays
+	names *systemNames
 	// syncing is the mirror's own connection: Sync must not wait for readers.
 	syncing *connection // of whoever has entered the mirror
 }
@@ -101,7 +102,7 @@ func newExecutor(mem memory.Allocator, opts Options, main *Executor) (*Executor,
 	}
 	x := &Executor{instance: in, mem: mem, hidden: opts.AllowedDirs, opts: opts, mirror: mirror{changing: make(chan struct{}, 1)}}
 	if main != nil {
-		x.sources, x.home = main.sources, main.overlays
+		x.sources, x.home, x.names = main.sources, main.overlays, main.names
 	}
 	if err := x.configure(opts); err != nil {
 		x.disconnect()
@@ -124,6 +125,11 @@ func (x *Executor) configure(opts Options) error {
 	}
 	if x.threads, err = strconv.Atoi(rows[0][0]); err != nil {
 		return err
+	}
+	if x.names == nil {
+		if x.names, err = c.systemNames(); err != nil {
+			return err
+		}
 	}
 	if x.sources == nil {
 		x.sources = &registry{threads: x.threads, sources: map[string]*registration{}}

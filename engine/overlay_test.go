@@ -110,9 +110,7 @@ func TestInsertWithAnOverlayOfATemporaryTableOfThatName(t *testing.T) {
 	x := newExecutor(t, engine.Options{})
 	r, err := x.InsertRows(t.Context(), engine.Insert{
 		Table: "tmp", Columns: integers("", "tmp", "q").Columns, Overlay: testOverlay(),
-		SQLFuncs: []func(string) string{func(target string) string {
-			return "INSERT INTO " + target + " SELECT count(*) FROM information_schema.tables"
-		}},
+		Statements: insertOf(" SELECT count(*) FROM information_schema.tables"),
 	})
 	require.NoError(t, err)
 	defer r.Release()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -10,16 +11,20 @@ import (
 // parquetFunction reads Parquet files.
 const parquetFunction = "read_parquet"
 
-// ParquetRef returns the SQL text that reads local Parquet files, to be put
-// into FROM. The files must lie in Options.AllowedDirs, and there must be at
-// least one. See CanReadParquet.
+// RegisterFiles makes local Parquet files known that DuckDB reads by itself, and returns
+// the SQL text that reads them, as Register does. The files must lie in Options.AllowedDirs,
+// and there must be at least one. No statement can name files otherwise. See CanReadParquet.
 //
 // If current is set, every file has exactly these columns, in this order, and
 // is read as it is where its types say enough. Otherwise columns are matched by
 // field id and cast, and one that a file lacks is NULL; DuckDB then knows nothing
 // of the number of rows, and orders joins badly (TPC-H Q5 took three times as
 // long), so that this is the second choice.
-func ParquetRef(files []string, columns []lake.Column, current bool) string {
+func (x *Executor) RegisterFiles(ctx context.Context, files []string, columns []lake.Column, current bool) (ref string, release func()) {
+	return x.sources.add(ctx, &registration{files: parquetText(files, columns, current)})
+}
+
+func parquetText(files []string, columns []lake.Column, current bool) string {
 	var b strings.Builder
 	b.WriteString(parquetFunction + "([")
 	for i, f := range files {
@@ -67,7 +72,7 @@ func selfDescribing(columns []lake.Column) bool {
 	return ok
 }
 
-// CanReadParquet reports whether DuckDB's reader, through ParquetRef, gives
+// CanReadParquet reports whether DuckDB's reader, through RegisterFiles, gives
 // columns of these types the values that were written. It does not for structs,
 // whose fields it matches by name and not by id, and not for types that Parquet
 // writers store in different ways. Besides, a file must not go to DuckDB's reader

@@ -81,14 +81,16 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 		want := mustQuery(t, x, strings.ReplaceAll(q, "$t", ref))
 		require.NotEmpty(t, want.rows, q)
 		for _, current := range []bool{true, false} {
-			got := mustQuery(t, x, strings.ReplaceAll(q, "$t", engine.ParquetRef([]string{path}, s.columns, current)))
+			files, release := x.RegisterFiles(t.Context(), []string{path}, s.columns, current)
+			got := mustQuery(t, x, strings.ReplaceAll(q, "$t", files))
+			release()
 			require.Equal(t, want.schema.String(), got.schema.String(), q)
 			require.Equal(t, want.rows, got.rows, q)
 		}
 	}
 }
 
-func TestParquetRefMatchesByFieldID(t *testing.T) {
+func TestFilesAreMatchedByFieldID(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	x := newExecutor(t, engine.Options{AllowedDirs: []string{dir}})
@@ -102,7 +104,9 @@ func TestParquetRefMatchesByFieldID(t *testing.T) {
 		{ID: 1, Name: `it's "b"`, Type: lake.Type{ID: lake.TypeInt64}, Nullable: true},
 		{ID: 3, Name: "c", Type: lake.Type{ID: lake.TypeDecimal, Precision: 5, Scale: 2}, Nullable: true},
 	}
-	r := mustQuery(t, x, "FROM "+engine.ParquetRef([]string{path, path}, columns, false))
+	files, release := x.RegisterFiles(t.Context(), []string{path, path}, columns, false)
+	defer release()
+	r := mustQuery(t, x, "FROM "+files)
 	require.Equal(t, "a: type=utf8, nullable it's \"b\": type=int64, nullable c: type=decimal(5, 2), nullable", fieldsText(r.schema.Fields()))
 	require.Equal(t, [][]string{{"x", "1", "(null)"}, {"x", "1", "(null)"}}, r.rows)
 }
@@ -125,7 +129,9 @@ func TestBrokenDataFilesAreCorruptAndTheirFolderIsNotShown(t *testing.T) {
 		if content != nil {
 			require.NoError(t, os.WriteFile(path, content, 0o600))
 		}
-		_, err := query(t.Context(), x, engine.Query{SQL: "SELECT sum(a), max(b) FROM " + engine.ParquetRef([]string{path}, s.columns, true), Rewritten: true})
+		files, release := x.RegisterFiles(t.Context(), []string{path}, s.columns, true)
+		_, err := query(t.Context(), x, engine.Query{SQL: "SELECT sum(a), max(b) FROM " + files, Rewritten: true})
+		release()
 		require.ErrorIs(t, err, lake.ErrCorrupt, "%s: %v", name, err)
 		require.NotContains(t, err.Error(), dir)
 		if name != "footer.parquet" { // DuckDB does not say which

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	_ "embed" // functionsText
 	"strings"
+	"sync"
+	"unicode"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
@@ -12,8 +15,9 @@ import (
 // must be one of readWords; DuckDB must then call the statement a SELECT,
 // EXPLAIN or CALL; and it runs in a read-only transaction of an instance without
 // access to files (but for the data folder), network, extensions and settings.
-// The functions that a statement may call are checked by the caller, who has
-// its syntax tree, with AllowedTableFunction, Frontend.AllowedSystemView and DeniedFunction.
+// The functions that a statement may call are checked twice, on two syntax trees: by the
+// caller, with AllowedTableFunction, AllowedFunction and Frontend.AllowedSystemView, and by
+// the executor just before it binds the statement, with check.
 
 // AllowedTableFunction reports whether clients may call the table function or
 // table macro of DuckDB with this name, compared without case. Functions that
@@ -55,23 +59,43 @@ func allowedSystemView(schema, name string) bool {
 	return false
 }
 
-// DeniedFunction reports whether clients may not call the scalar function,
-// aggregate or macro with this name, compared without case: functions that read
-// the environment or settings, write logs, hold a thread, or bind text as SQL.
-func DeniedFunction(name string) bool {
-	switch lower := strings.ToLower(name); lower {
-	case "getenv", "current_setting", "getvariable", "write_log", "parse_duckdb_log_message", "sleep_ms", "pg_sleep",
-		"json_serialize_plan", "json_execute_serialized_sql", "json_deserialize_sql", "current_query", "nextval", "currval",
-		"which_secret", "get_block_size", "query", "query_table":
-		return true
-	default:
-		return strings.HasPrefix(lower, "read_") || strings.HasPrefix(lower, "__internal") || lower == "add_parquet_key"
+// functionsText names, one in a line, the functions that clients may call; see AllowedFunction.
+//
+//go:embed functions.txt
+var functionsText string
+
+var allowedFunctions = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for name := range strings.Lines(functionsText) {
+		names[strings.TrimSpace(name)] = true
 	}
+	return names
+})
+
+// AllowedFunction reports whether clients may call the scalar function, aggregate, window
+// function or macro of DuckDB with this name, compared without case, or, if its name has no
+// letters, the operator. What it returns depends on its arguments, time, chance, and the
+// schemas that the engine shows. Functions that read the environment, settings, statistics or
+// other statements, write logs, set the seed that others draw from, hold a thread, take
+// SQL as text or the bytes of an aggregate's state are not on the list, and neither is any
+// function that a later DuckDB adds.
+func AllowedFunction(name string) bool {
+	lower := strings.ToLower(name)
+	return allowedFunctions()[lower] || !strings.ContainsFunc(lower, unicode.IsLetter)
+}
+
+// ClosedFunction reports whether DuckDB has a function of any kind with this name, compared
+// without case, that clients may not call. Of a function that is not there it is DuckDB that says so.
+func (x *Executor) ClosedFunction(name string) bool {
+	return !AllowedFunction(name) && x.names.functions[strings.ToLower(name)]
 }
 
 // AllowedSetting reports whether clients may ask current_setting for the setting
 // with this name, compared without case: the time zone, which is UTC.
 func AllowedSetting(name string) bool { return strings.EqualFold(name, "timezone") }
+
+// HasSetting reports whether DuckDB has a setting of that name, compared without case.
+func (x *Executor) HasSetting(name string) bool { return x.names.settings[strings.ToLower(name)] }
 
 // StatementKind says how a statement is run.
 type StatementKind uint8
@@ -147,6 +171,16 @@ func leadingWords(sql string) []string {
 		return []string{word, next}
 	}
 	return []string{word}
+}
+
+// queryOf returns the query that an EXPLAIN is about, or that a CALL stands for; others as
+// they are.
+func queryOf(sql string) string {
+	sql = explained(sql)
+	if word, rest := nextWord(sql); word == "CALL" {
+		return "FROM" + rest
+	}
+	return sql
 }
 
 // explained returns the statement that an EXPLAIN is about; other statements as

@@ -53,6 +53,9 @@ func (p *progress) share() float64 {
 	}
 	var read, rows int64
 	for _, s := range p.sources {
+		if s.source == nil {
+			continue // which DuckDB counts
+		}
 		if n := s.source.Rows(); n > 0 {
 			rows += n
 			read += min(s.read.Load(), n)

@@ -25,10 +25,6 @@ type Query struct {
 	// place of its tables. Errors then leave out the excerpt, and a table that is
 	// still there is refused: the mirror has no rows.
 	Rewritten bool
-	// NoTables says that the caller has bound SQL where there are no tables, with an
-	// Overlay of an empty State, so that it names none. A rewritten PIVOT that does not
-	// list the values of its columns is refused without: DuckDB does not tell its tables.
-	NoTables bool
 	// BatchBytes bounds the bytes of a batch, except for one of a single row;
 	// 0 means 4 MiB.
 	BatchBytes int64
@@ -79,7 +75,7 @@ func (x *Executor) Query(ctx context.Context, q Query) (Reader, error) {
 }
 
 // open starts a query, after first unless that is nil.
-func (x *Executor) open(ctx context.Context, q Query, first func(*connection) error) (*resultReader, error) {
+func (x *Executor) open(ctx context.Context, q Query, first func(*Executor, *connection) error) (*resultReader, error) {
 	return onConnection(ctx, x, q, func(x *Executor, c *connection) (*resultReader, error) {
 		return x.start(ctx, c, q, first)
 	}, func(x *Executor, c *connection, r *resultReader, late bool) {
@@ -112,7 +108,7 @@ func (x *Executor) finish(c *connection) {
 
 // start begins a read-only transaction, in which temporary tables can be
 // written, runs first if not nil, and then the query.
-func (x *Executor) start(ctx context.Context, c *connection, q Query, first func(*connection) error) (*resultReader, error) {
+func (x *Executor) start(ctx context.Context, c *connection, q Query, first func(*Executor, *connection) error) (*resultReader, error) {
 	if q.BatchBytes == 0 {
 		q.BatchBytes = batchBytesDefault
 	}
@@ -126,7 +122,7 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 		idle()
 		cancel()
 	}
-	s, err := c.begin(q, first)
+	s, err := x.begin(c, q, first)
 	if err != nil {
 		stop()
 		return nil, err
@@ -141,16 +137,29 @@ func (x *Executor) start(ctx context.Context, c *connection, q Query, first func
 }
 
 // begin begins the transaction of a query, runs first in it if not nil, and prepares the query.
-func (c *connection) begin(q Query, first func(*connection) error) (*statement, error) {
+func (x *Executor) begin(c *connection, q Query, first func(*Executor, *connection) error) (*statement, error) {
 	if err := c.beginReading(q.Overlay, q.target); err != nil {
 		return nil, err
 	}
 	if first != nil {
-		if err := first(c); err != nil {
+		if err := first(x, c); err != nil {
 			return nil, err
 		}
 	}
-	return c.prepareToRun(q)
+	v, err := x.check(c, q.SQL)
+	if err != nil {
+		return nil, err
+	}
+	q.SQL = x.sources.expand(q.SQL)
+	s, err := c.prepareToRun(q)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.bound(c, q.Rewritten); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // prepareToRun prepares a query so that every column has an Arrow type.
@@ -158,12 +167,6 @@ func (c *connection) prepareToRun(q Query) (*statement, error) {
 	s, err := c.prepare(q.SQL)
 	if err != nil {
 		return nil, err
-	}
-	if q.Rewritten && !(q.NoTables && s.several) {
-		if err := c.checkTables(q.SQL); err != nil {
-			s.close()
-			return nil, err
-		}
 	}
 	if cast, ok := s.castsToText(q.SQL); ok {
 		s.close()
@@ -200,6 +203,9 @@ func (x *Executor) queryError(ctx context.Context, q Query, err error) error {
 	}
 	clean.hideFiles()
 	kind := lake.KindOf(err)
+	if !x.sources.readsFiles(q.SQL) {
+		return &lake.Error{Kind: kind, Err: &clean}
+	}
 	if (kind == lake.KindInvalid || kind == lake.KindInternal) && fileError(e.Message) || e.Type == "IO Error" && missingFile(e.Message) {
 		kind = lake.KindCorrupt
 	}
@@ -233,8 +239,8 @@ type resultReader struct {
 	executor   *Executor
 	ctx        context.Context // a record reader has no other way to be cancelled
 	query      Query
-	first      func(*connection) error // runs before the query; nil for nothing
-	sources    []*registration         // that the query names
+	first      func(*Executor, *connection) error // runs before the query; nil for nothing
+	sources    []*registration                    // that the query names
 	connection *connection
 	cancel     context.CancelFunc // ends the work
 	stop       func()             // after which the connection is not interrupted

@@ -53,7 +53,7 @@ func (r *resultReader) runAgain() error {
 		return err
 	}
 	r.connection.temporary = nil
-	s, err := r.connection.begin(r.query, r.first)
+	s, err := r.executor.begin(r.connection, r.query, r.first)
 	if err != nil {
 		return err
 	}

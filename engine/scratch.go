@@ -60,6 +60,9 @@ func (x *Executor) TableDefinition(ctx context.Context, createTableSQL string) (
 			return nil, err
 		}
 		columns, err := c.define(createTableSQL)
+		if err == nil {
+			err = x.checkDefaults(c, columns)
+		}
 		if rollback := c.exec("ROLLBACK"); err == nil {
 			err = rollback
 		}
@@ -80,7 +83,7 @@ func (c *connection) runChange(sql string, want duckdb.StatementType) error {
 		if message := duckdb.ExtractStatementsError(extracted); count == 0 && message != "" {
 			return newError(message)
 		}
-		return lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+		return severalStatements(count)
 	}
 	var prepared duckdb.PreparedStatement
 	defer duckdb.DestroyPrepare(&prepared)
@@ -89,11 +92,6 @@ func (c *connection) runChange(sql string, want duckdb.StatementType) error {
 	}
 	if t := duckdb.PreparedStatementType(prepared); t != want {
 		return lake.Errorf(lake.KindUnsupported, "the statement is of another kind than expected")
-	}
-	if want == duckdb.StatementTypeInsert {
-		if err := c.checkTables(sql); err != nil {
-			return err
-		}
 	}
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
@@ -237,17 +235,23 @@ func (c *connection) setDefault(column *lake.Column, expression string) error {
 // Insert is one or more INSERTs whose rows are wanted, not stored.
 type Insert struct {
 	// Table is the name of the table, for error texts.
-	Table   string
-	Columns []lake.Column
-	// SQLFuncs return the INSERTs with the given text, a qualified name, in the
-	// place of their table.
-	SQLFuncs []func(target string) string
+	Table      string
+	Columns    []lake.Column
+	Statements []InsertStatement
 	// Schema is where unqualified names resolve; empty means lake.DefaultSchema.
 	Schema string
 	// BatchBytes and BatchRows are those of Query.
 	BatchBytes, BatchRows int64
 	// Overlay is that of Query.
 	Overlay *Overlay
+}
+
+// InsertStatement is one INSERT.
+type InsertStatement struct {
+	// HeadFunc returns the text before the query, with the given text, a qualified name, in
+	// the place of the table. It calls no functions.
+	HeadFunc func(target string) string
+	Query    string // VALUES, SELECT and the like; or DEFAULT VALUES
 }
 
 // InsertRows runs INSERTs into an empty table that nobody else sees, with the
@@ -262,14 +266,20 @@ func (x *Executor) InsertRows(ctx context.Context, in Insert) (array.RecordReade
 	}
 	target := lake.TemporarySchema + "." + lake.DefaultSchema + "." + lake.QuoteIdent(in.Table)
 	q.SQL = "SELECT * FROM " + target
-	for _, sqlFunc := range in.SQLFuncs {
-		q.inserts = append(q.inserts, sqlFunc(target))
+	for _, st := range in.Statements {
+		q.inserts = append(q.inserts, st.HeadFunc(target)+st.Query)
 	}
-	r, err := x.open(ctx, q, func(c *connection) error {
+	r, err := x.open(ctx, q, func(x *Executor, c *connection) error {
+		if err := x.checkDefaults(c, in.Columns); err != nil {
+			return err
+		}
 		if err := c.exec("%s", temporaryDDL(target, in.Columns, true)); err != nil {
 			return lake.Wrap(lake.KindInternal, "make the table of an INSERT", err)
 		}
-		for _, insert := range q.inserts {
+		for i, insert := range q.inserts {
+			if err := x.checkInserted(c, in.Statements[i].Query); err != nil {
+				return err
+			}
 			if err := c.runChange(insert, duckdb.StatementTypeInsert); err != nil {
 				return err
 			}

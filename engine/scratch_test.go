@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,21 +90,34 @@ func insertColumns(t *testing.T, x *engine.Executor) []lake.Column {
 	return columns
 }
 
+// insertOf returns an INSERT with what follows the table.
+func insertOf(tail string) []engine.InsertStatement {
+	query := len(tail)
+	for _, word := range []string{"VALUES", "SELECT", "FROM"} {
+		if i := strings.Index(tail, word); i >= 0 {
+			query = min(query, i)
+		}
+	}
+	return []engine.InsertStatement{{
+		HeadFunc: func(target string) string { return "INSERT INTO " + target + tail[:query] }, Query: tail[query:],
+	}}
+}
+
 func TestInsertRowsGivesWhatATableWouldHold(t *testing.T) {
 	t.Parallel()
 	x := newExecutor(t, engine.Options{ConnectionsMax: 1})
 	in := engine.Insert{Table: "my t", Columns: insertColumns(t, x)}
 	for _, tt := range []struct {
-		head, tail string
-		want       [][]string
+		tail string
+		want [][]string
 	}{
-		{"INSERT INTO ", " VALUES (1, 'x', '2020-01-01', '{}'), ('2', DEFAULT, DEFAULT, NULL)", [][]string{
+		{" VALUES (1, 'x', '2020-01-01', '{}'), ('2', DEFAULT, DEFAULT, NULL)", [][]string{
 			{"1", "x", "2020-01-01", "{}"}, {"2", "d1", "2024-01-01", "null"},
 		}},
-		{"INSERT INTO ", " (c, a) VALUES (NULL, 3)", [][]string{{"3", "d1", "(null)", "null"}}},
-		{"INSERT INTO ", " BY NAME SELECT 'q' AS b, 4 AS a", [][]string{{"4", "q", "2024-01-01", "null"}}},
+		{" (c, a) VALUES (NULL, 3)", [][]string{{"3", "d1", "(null)", "null"}}},
+		{" BY NAME SELECT 'q' AS b, 4 AS a", [][]string{{"4", "q", "2024-01-01", "null"}}},
 	} {
-		in.SQLFuncs = []func(string) string{func(target string) string { return tt.head + target + tt.tail }}
+		in.Statements = insertOf(tt.tail)
 		r, err := x.InsertRows(t.Context(), in)
 		require.NoError(t, err, tt.tail)
 		var got [][]string
@@ -133,7 +147,7 @@ func TestInsertRowsErrorsNameTheTable(t *testing.T) {
 		{" (zz) VALUES (1)", `does not have a column with name "zz"`},
 		{" VALUES (1, 2, 3, 4); SELECT 1", "2 statements"},
 	} {
-		in.SQLFuncs = []func(string) string{func(target string) string { return "INSERT INTO " + target + tt.tail }}
+		in.Statements = insertOf(tt.tail)
 		_, err := x.InsertRows(t.Context(), in)
 		require.ErrorIs(t, err, lake.ErrInvalid, tt.tail)
 		require.ErrorContains(t, err, tt.want)

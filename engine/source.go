@@ -61,8 +61,9 @@ type registration struct {
 	id      string
 	ctx     context.Context // DuckDB calls back from threads of its own
 	cancel  context.CancelFunc
-	source  TableSource
+	source  TableSource // nil for files
 	columns []lake.Column
+	files   string       // the text that reads the files; see RegisterFiles
 	read    atomic.Int64 // rows that DuckDB has taken
 
 	mu  sync.Mutex
@@ -90,11 +91,15 @@ func (r *registry) register(c *connection) error {
 // that run until release is called. Cancelling ctx ends the reads, and so does
 // the end of a query that names the source.
 func (x *Executor) Register(ctx context.Context, source TableSource) (ref string, release func()) {
+	return x.sources.add(ctx, &registration{source: source, columns: source.Columns()})
+}
+
+// add makes a registration known, as Register does.
+func (r *registry) add(ctx context.Context, reg *registration) (ref string, release func()) {
 	id := make([]byte, referenceBytes)
 	_, _ = rand.Read(id) // never fails
 	ctx, cancel := context.WithCancel(ctx)
-	reg := &registration{id: hex.EncodeToString(id), ctx: ctx, cancel: cancel, source: source, columns: source.Columns()}
-	r := x.sources
+	reg.id, reg.ctx, reg.cancel = hex.EncodeToString(id), ctx, cancel
 	r.mu.Lock()
 	r.sources[reg.id] = reg
 	r.mu.Unlock()
@@ -123,6 +128,21 @@ func (r *registry) named(texts []string) []*registration {
 		}
 	}
 	return found
+}
+
+// readsFiles reports whether a text names files that DuckDB reads by itself.
+func (r *registry) readsFiles(sql string) bool {
+	return slices.ContainsFunc(r.named([]string{sql}), func(reg *registration) bool { return reg.source == nil })
+}
+
+// expand puts what reads files in the place of their references.
+func (r *registry) expand(sql string) string {
+	for _, reg := range r.named([]string{sql}) {
+		if reg.source == nil {
+			sql = strings.ReplaceAll(sql, ScanFunction+"('"+reg.id+"')", reg.files)
+		}
+	}
+	return sql
 }
 
 func (r *registry) find(id string) (*registration, bool) {
@@ -171,7 +191,7 @@ func (r *registry) bind(info duckdb.BindInfo) error {
 		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", ScanFunction)
 	}
 	reg, ok := r.find(duckdb.GetVarchar(value))
-	if !ok {
+	if !ok || reg.source == nil {
 		return lake.Errorf(lake.KindForbidden, "%s is not a function for clients", ScanFunction)
 	}
 	for i := range reg.columns {

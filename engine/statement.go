@@ -17,9 +17,6 @@ type statement struct {
 	types    []valueType
 	// text is set if the columns of those types must be cast to VARCHAR first.
 	text []bool
-	// several is set if DuckDB made more than one statement of it, as of a PIVOT that
-	// does not list the values of its columns.
-	several bool
 }
 
 // prepare parses and binds one query. The caller began a transaction, which it
@@ -47,7 +44,7 @@ func (c *connection) prepare(sql string) (*statement, error) {
 	// ENUM of the values first. A client's text could begin with a CREATE of its own
 	// only if its first word was not understood.
 	if first := leadingWords(sql)[0]; count > 1 && !isQueryWord(first) {
-		return nil, lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+		return nil, severalStatements(count)
 	} else if count > 1 && first == "EXPLAIN" {
 		return nil, lake.Errorf(lake.KindUnsupported, "EXPLAIN of several statements, or of a PIVOT that does not list the values "+
 			"of its columns, as in ON column IN ('a', 'b')")
@@ -57,7 +54,7 @@ func (c *connection) prepare(sql string) (*statement, error) {
 			return nil, err
 		}
 	}
-	s := &statement{several: count > 1}
+	s := &statement{}
 	if duckdb.PrepareExtractedStatement(c.conn, extracted, count-1, &s.prepared) == duckdb.StateError {
 		defer duckdb.DestroyPrepare(&s.prepared)
 		return nil, newError(duckdb.PrepareError(s.prepared))
@@ -84,7 +81,7 @@ func (c *connection) makePivotType(extracted duckdb.ExtractedStatements, i, coun
 	switch duckdb.PreparedStatementType(prepared) {
 	case duckdb.StatementTypeCreate:
 	default:
-		return lake.Errorf(lake.KindInvalid, "%d statements were sent as one: send them one by one", count)
+		return severalStatements(count)
 	}
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)

@@ -111,9 +111,7 @@ func (f *fake) SchemaName(_ context.Context, _ *session.Session, name string) (s
 	return "", lake.Errorf(lake.KindNotFound, "schema %q does not exist", name)
 }
 
-func (f *fake) EngineSetting(_ context.Context, name string) (bool, error) {
-	return name == "threads", nil
-}
+func (f *fake) EngineSetting(name string) bool { return name == "threads" }
 
 func (f *fake) note(c session.Caller, format string, args ...any) {
 	f.mu.Lock()

@@ -34,7 +34,6 @@ func TestTheEnginesEmptyTablesAreNeverRead(t *testing.T) {
 		"SELECT * FROM t AT (VERSION => (SELECT count(*) FROM (PIVOT u ON c USING sum(c) GROUP BY c)))",
 		"SELECT * FROM t AT (VERSION => (SELECT max(snapshot_id) FROM lake.snapshots()))",
 		"INSERT INTO u VALUES ((SELECT count(*) FROM t AT (VERSION => (SELECT 2 + count(*) FROM u WHERE 'show' <> ''))))",
-		"SELECT (SELECT count(*) FROM u) FROM (PIVOT t ON a USING sum(b)) p JOIN t ON true, u",
 	} {
 		run := b.query
 		if strings.HasPrefix(sql, "INSERT") {
@@ -48,13 +47,14 @@ func TestTheEnginesEmptyTablesAreNeverRead(t *testing.T) {
 	}
 	for sql, want := range map[string][]string{
 		"SELECT count(*) FROM t AT (VERSION => (SELECT 1 + count(*) FROM (DESCRIBE u)))": {"1"},
-		"PIVOT t ON a USING sum(b)":                                                           {"2|4"},
-		"PIVOT ONLY t ON a USING sum(b)":                                                      {"2|4"},
-		"SELECT (SELECT count(*) FROM ONLY u) FROM (PIVOT t ON a USING sum(b))":               {"1"},
-		"SELECT (SELECT count(*) FROM u WHERE 'show' <> '') FROM (PIVOT t ON a USING sum(b))": {"1"},
-		"SELECT count(*) FROM (UNPIVOT ONLY t ON a, b)":                                       {"4"},
-		"SELECT (SELECT count(*) FROM u), count(*) FROM t, (DESCRIBE u)":                      {"1|2"},
-		"WITH x AS (FROM t) SELECT count(*) FROM (UNPIVOT x ON a, b)":                         {"4"},
+		"PIVOT t ON a USING sum(b)":                                                            {"2|4"},
+		"PIVOT ONLY t ON a USING sum(b)":                                                       {"2|4"},
+		"SELECT (SELECT count(*) FROM ONLY u) FROM (PIVOT t ON a USING sum(b))":                {"1"},
+		"SELECT (SELECT count(*) FROM u) FROM (PIVOT t ON a USING sum(b)) p JOIN t ON true, u": {"1", "1"},
+		"SELECT (SELECT count(*) FROM u WHERE 'show' <> '') FROM (PIVOT t ON a USING sum(b))":  {"1"},
+		"SELECT count(*) FROM (UNPIVOT ONLY t ON a, b)":                                        {"4"},
+		"SELECT (SELECT count(*) FROM u), count(*) FROM t, (DESCRIBE u)":                       {"1|2"},
+		"WITH x AS (FROM t) SELECT count(*) FROM (UNPIVOT x ON a, b)":                          {"4"},
 	} {
 		require.Equal(t, want, b.rows(t, sql), sql)
 	}

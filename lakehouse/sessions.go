@@ -111,6 +111,4 @@ func (s *Sessions) SchemaName(ctx context.Context, x *session.Session, name stri
 }
 
 // EngineSetting implements session.Names.
-func (s *Sessions) EngineSetting(ctx context.Context, name string) (bool, error) {
-	return s.queries.Evaluator().EngineSetting(ctx, name)
-}
+func (s *Sessions) EngineSetting(name string) bool { return s.queries.HasSetting(name) }

@@ -3,9 +3,9 @@ package planner
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/flightlake/flightlake/internal/duckjson"
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
 )
@@ -20,18 +20,18 @@ type Analysis struct {
 	Tables []TableRef
 	// TableFunctions are the functions called in FROM, in the order of the text.
 	TableFunctions []TableFunction
-	// Functions names all functions called, in lower case, sorted, each once.
+	// Functions names all functions called outside of FROM, in lower case, sorted, each once.
 	Functions []string
 	// Settings are the names, in lower case, that current_setting is called with;
-	// empty for one that is no constant. Without Exact there are none.
+	// empty for one that is no constant.
 	Settings []string
 	// Parameters are the places of parameters, in the order of the text.
 	Parameters []Parameter
 	// Lists is set if the query asks for the names of schemas or tables, as SHOW TABLES
 	// and DESCRIBE alone do, wherever they stand.
 	Lists bool
-	// Exact is false if DuckDB could not serialise the statement: references
-	// were then found in the tokens, and the statement is not pruned.
+	// Exact is false if DuckDB makes several statements of the query, as of a PIVOT that
+	// does not list the values of its columns. It is not pruned then.
 	Exact bool
 
 	unstable []unstable // see stable.go
@@ -69,10 +69,9 @@ type TableRef struct {
 	Span   sqltext.Span
 	AtSpan sqltext.Span
 
-	within    int  // number of the SELECT whose FROM it is in
-	candidate bool // found in the tokens: no reference unless the lake has such a table
-	closed    bool // a view of DuckDB's own that is closed to clients
-	queried   bool // the span begins at the word TABLE: it is a query, TABLE t
+	within  int  // number of the SELECT whose FROM it is in
+	closed  bool // a view of DuckDB's own that is closed to clients
+	queried bool // the span begins at the word TABLE: it is a query, TABLE t
 }
 
 // At is a clause AT (VERSION => n) or AT (TIMESTAMP => expression).
@@ -120,30 +119,24 @@ func (p *Planner) AnalyzeStatement(ctx context.Context, st *sqltext.Statement) (
 	return a, err
 }
 
-// analyze returns the syntax tree too, nil if DuckDB could not serialise it.
+// analyze returns the syntax tree too, nil without a query.
 func (p *Planner) analyze(ctx context.Context, st *sqltext.Statement) (*Analysis, object, error) {
 	a := &Analysis{Statement: st, names: map[string]bool{}}
 	a.parameters()
 	if st.Query == nil {
 		return a, nil, nil
 	}
-	tree, err := p.frontend.Parse(ctx, a.paddedQuery())
-	switch {
-	case err == nil:
-	case lake.KindOf(err) == lake.KindUnsupported, st.Insert != nil && st.Insert.HasDefault:
-		a.scanTokens()
-		a.ordered = orderedText(st)
-		p.closeViews(a)
-		return a, nil, nil
-	default:
-		return nil, nil, err
-	}
-	root, err := decodeJSON(tree)
+	tree, completed, err := p.parse(ctx, a)
 	if err != nil {
 		return nil, nil, err
 	}
-	a.Exact = true
-	w := &walker{analysis: a, tokens: tokenIndex(st.Tokens)}
+	decoded, err := duckjson.Decode(tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	root := object(decoded)
+	a.Exact = completed == nil
+	w := &walker{analysis: a, tokens: tokenIndex(st.Tokens), completed: completed}
 	for _, statement := range root.objects("statements") {
 		node := statement.object("node")
 		if err := checkExpansion(st, node); err != nil {
@@ -161,12 +154,37 @@ func (p *Planner) analyze(ctx context.Context, st *sqltext.Statement) (*Analysis
 	return a, root, nil
 }
 
+// parse returns the syntax tree of the query, or of the completed query, if DuckDB shows
+// the tree of that only: of one with a PIVOT that does not list the values of its columns.
+//
+// Errors: those of Frontend.Parse; KindUnsupported for a query that cannot be completed.
+func (p *Planner) parse(ctx context.Context, a *Analysis) ([]byte, *sqltext.Completed, error) {
+	query, st := a.paddedQuery(), a.Statement
+	tree, err := p.frontend.Parse(ctx, query)
+	if lake.KindOf(err) != lake.KindUnsupported {
+		return tree, nil, err
+	}
+	first := slices.IndexFunc(st.Tokens, func(t sqltext.Token) bool { return t.Start >= st.Query.Start })
+	completed, ok := sqltext.CompletePivots(query, st.Tokens[max(first, 0):])
+	if !ok {
+		return nil, nil, err
+	}
+	if tree, err = p.frontend.Parse(ctx, completed.Text); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, err
+		}
+		return nil, nil, lake.Errorf(lake.KindUnsupported, "a PIVOT that does not list the values of its columns cannot be run in this form; "+
+			"list them, as in ON column IN ('a', 'b')")
+	}
+	return tree, completed, nil
+}
+
 // closeViews marks the references that Resolve refuses unless the lake has such
 // a table.
 func (p *Planner) closeViews(a *Analysis) {
 	for i := range a.Tables {
 		ref := &a.Tables[i]
-		if ref.System || ref.candidate && systemView(strings.ToLower(ref.Name)) {
+		if ref.System {
 			ref.closed = !p.frontend.AllowedSystemView(ref.Schema, ref.Name)
 		}
 	}
@@ -209,22 +227,6 @@ func (a *Analysis) parameters() {
 		}
 		a.Parameters = append(a.Parameters, Parameter{Name: name, Span: sqltext.Span{Start: t.Start, End: t.End}})
 	}
-}
-
-// orderedText reports whether ORDER BY stands outside of all brackets.
-func orderedText(st *sqltext.Statement) bool {
-	depth := 0
-	for c := (sqltext.Cursor{Text: st.Text, Tokens: st.Tokens}); !c.End(); c.Pos++ {
-		switch {
-		case c.IsOp(0, "(") || c.IsOp(0, "[") || c.IsOp(0, "{"):
-			depth++
-		case c.IsOp(0, ")") || c.IsOp(0, "]") || c.IsOp(0, "}"):
-			depth--
-		case depth == 0 && c.IsWord(0, "ORDER") && c.IsWord(1, "BY"):
-			return true
-		}
-	}
-	return false
 }
 
 // plainSelect reports whether a query is one SELECT of columns and stars, whose

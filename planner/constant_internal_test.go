@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/internal/duckjson"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -20,7 +21,7 @@ const floatFilters = `{"filter_type":"CONJUNCTION_OR","child_filters":[
 
 func TestBareWordsInJSONAreNumbersOnlyOutsideStrings(t *testing.T) {
 	t.Parallel()
-	o, err := decodeJSON([]byte(floatFilters))
+	o, err := decoded([]byte(floatFilters))
 	require.NoError(t, err)
 	require.Equal(t, `NaN "Infinity`, o.text("text"))
 	col := &lake.Column{ID: 1, Name: "f", Type: lake.Type{ID: lake.TypeFloat64}}
@@ -51,7 +52,7 @@ func TestFilterThatIsNotUnderstoodIsOpaque(t *testing.T) {
 		"an expression over no column":    `{"filter_type":"EXPRESSION_FILTER","expr":{"expression_class":"BOUND_COMPARISON","type":"COMPARE_EQUAL","left":{"expression_class":"BOUND_REF","index":7},"right":{"expression_class":"BOUND_CONSTANT","value":{"type":{"id":"INTEGER"},"is_null":false,"value":1}}}}`,
 		"nothing":                         `{}`,
 	} {
-		o, err := decodeJSON([]byte(text))
+		o, err := decoded([]byte(text))
 		require.NoError(t, err, name)
 		require.IsType(t, expr.Opaque{}, converter{optional: true}.filter(o, integer), name)
 	}
@@ -59,7 +60,7 @@ func TestFilterThatIsNotUnderstoodIsOpaque(t *testing.T) {
 
 func TestOptionalFilterPrunesAndIsNotResidual(t *testing.T) {
 	t.Parallel()
-	o, err := decodeJSON([]byte(`{"filter_type":"OPTIONAL_FILTER","child_filter":{"filter_type":"IS_NULL"}}`))
+	o, err := decoded([]byte(`{"filter_type":"OPTIONAL_FILTER","child_filter":{"filter_type":"IS_NULL"}}`))
 	require.NoError(t, err)
 	col := &lake.Column{ID: 1, Name: "i", Type: lake.Type{ID: lake.TypeInt32}}
 	require.Equal(t, expr.IsNull{Field: 1}, converter{optional: true}.filter(o, col))
@@ -68,7 +69,7 @@ func TestOptionalFilterPrunesAndIsNotResidual(t *testing.T) {
 
 func TestYearIsARangeForPruningOnly(t *testing.T) {
 	t.Parallel()
-	o, err := decodeJSON([]byte(`{"expression_class":"BOUND_COMPARISON","type":"COMPARE_EQUAL",
+	o, err := decoded([]byte(`{"expression_class":"BOUND_COMPARISON","type":"COMPARE_EQUAL",
 		"left":{"expression_class":"BOUND_FUNCTION","name":"year","children":[{"expression_class":"BOUND_REF","alias":"d","index":0}]},
 		"right":{"expression_class":"BOUND_CONSTANT","value":{"type":{"id":"BIGINT"},"is_null":false,"value":1969}}}`))
 	require.NoError(t, err)
@@ -116,3 +117,5 @@ func FuzzReadShape(f *testing.F) {
 		}
 	})
 }
+
+func decoded(data []byte) (object, error) { return duckjson.Decode(data) }

@@ -1,67 +1,14 @@
 package planner
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
-
-	"github.com/flightlake/flightlake/lake"
 )
 
 // object is a JSON object of DuckDB's. The accessors return zero values for
 // what is absent or of another shape, so that walking a tree of an unknown
 // version does not fail.
 type object map[string]any
-
-// decodeJSON decodes what DuckDB serialised. DuckDB writes NaN, Infinity and
-// -Infinity as bare words, which JSON does not know: they become strings.
-func decodeJSON(data []byte) (object, error) {
-	d := json.NewDecoder(bytes.NewReader(quoteBareWords(data)))
-	d.UseNumber()
-	var out map[string]any
-	if err := d.Decode(&out); err != nil {
-		return nil, lake.Errorf(lake.KindInternal, "decode what DuckDB serialised: %w", err)
-	}
-	return out, nil
-}
-
-// quoteBareWords returns data with NaN, Infinity and -Infinity outside strings
-// put in quotes.
-func quoteBareWords(data []byte) []byte {
-	if !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) {
-		return data
-	}
-	out := make([]byte, 0, len(data)+64)
-	inString := false
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case inString && c == '\\' && i+1 < len(data):
-			out = append(out, c, data[i+1])
-			i++
-			continue
-		case c == '"':
-			inString = !inString
-		case !inString && (c == 'N' || c == 'I' || c == '-'):
-			if word := bareWord(data[i:]); word != "" {
-				out = strconv.AppendQuote(out, word)
-				i += len(word) - 1
-				continue
-			}
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-func bareWord(data []byte) string {
-	for _, w := range [...]string{"NaN", "Infinity", "-Infinity"} {
-		if bytes.HasPrefix(data, []byte(w)) {
-			return w
-		}
-	}
-	return ""
-}
 
 func asObject(v any) object {
 	m, ok := v.(map[string]any)

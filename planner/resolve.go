@@ -23,7 +23,7 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	switch {
 	case ref.closed:
 		return nil, lake.Errorf(lake.KindForbidden, "system view %q is closed to clients", ref.String())
-	case ref.System || ref.Metadata, ref.candidate && !ref.fileLike():
+	case ref.System || ref.Metadata:
 		return nil, nil // no table is an answer: the reference is not one of the lake
 	case ref.Quoted:
 		return nil, lake.Errorf(lake.KindForbidden, "%s: reading files of the server is closed to clients", lake.QuoteLiteral(ref.Name))
@@ -32,10 +32,6 @@ func Resolve(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table
 	}
 	return nil, lake.Errorf(lake.KindNotFound, "table %q does not exist%s", ref.String(), lake.DidYouMean(lake.NearTables(state, defaultSchema, ref.Schema, ref.Name)))
 }
-
-// fileLike reports whether DuckDB may take the name of a table that does not
-// exist for a file.
-func (r TableRef) fileLike() bool { return r.Quoted || strings.ContainsAny(r.Name, "./:\\") }
 
 func find(state *lake.State, defaultSchema string, ref TableRef) (*lake.Table, bool) {
 	if defaultSchema == "" {

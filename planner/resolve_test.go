@@ -24,7 +24,7 @@ func TestViewsOfSettingsAreClosedHoweverTheyAreNamed(t *testing.T) {
 		"from pg_settings", "FROM PG_Settings", "select name from pg_catalog.pg_settings s", "from system.pg_catalog.pg_settings",
 		"from main.duckdb_logs", "from duckdb_logs", "from temp.pg_catalog.pg_settings", "from pg_prepared_statements",
 		"select (select count(*) from pg_settings)", "with c as (from pg_settings) from t, c", "describe pg_settings", "table pg_settings",
-		"pivot pg_settings on name using count(*)", "pivot (from system.pg_settings) on name using count(*)",
+		"pivot pg_settings on name using count(*)", "pivot (from system.main.pg_settings) on name using count(*)",
 		"pivot (from main.duckdb_logs) on type using count(*)", "from lake.main.t, pg_catalog.pg_settings",
 	} {
 		require.ErrorIs(t, resolve(sql), lake.ErrForbidden, sql)

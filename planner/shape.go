@@ -2,6 +2,7 @@ package planner
 
 import (
 	"github.com/flightlake/flightlake/expr"
+	"github.com/flightlake/flightlake/internal/duckjson"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -44,11 +45,11 @@ func (s *shape) empty() bool {
 }
 
 func readShape(tree []byte, refs map[string]int, tables []*lake.Table) (*shape, error) {
-	root, err := decodeJSON(tree)
+	root, err := duckjson.Decode(tree)
 	if err != nil {
 		return nil, err
 	}
-	plans := root.objects("plans")
+	plans := object(root).objects("plans")
 	if len(plans) != 1 {
 		return nil, lake.Errorf(lake.KindInternal, "DuckDB made %d plans of one statement", len(plans))
 	}

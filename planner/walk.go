@@ -3,6 +3,7 @@ package planner
 import (
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/flightlake/flightlake/lake"
 	"github.com/flightlake/flightlake/planner/sqltext"
@@ -28,9 +29,10 @@ func (s *scope) has(name string) bool {
 
 // walker collects what a syntax tree names.
 type walker struct {
-	analysis *Analysis
-	tokens   tokenIndex
-	err      error
+	analysis  *Analysis
+	tokens    tokenIndex
+	completed *sqltext.Completed // whose tree it is; nil if it is that of the statement
+	err       error
 	// selects counts the SELECT nodes met; within is the number of the one that
 	// is being visited, 0 outside of all.
 	selects, within int
@@ -151,6 +153,9 @@ func (w *walker) cursor(o object) (*sqltext.Cursor, bool) {
 	if !ok {
 		return nil, false
 	}
+	if w.completed != nil {
+		offset = w.completed.Offset(offset)
+	}
 	i, ok := w.tokens.at(offset)
 	if !ok {
 		return nil, false
@@ -158,9 +163,8 @@ func (w *walker) cursor(o object) (*sqltext.Cursor, bool) {
 	return &sqltext.Cursor{Text: w.analysis.Statement.Text, Tokens: w.tokens, Pos: i}, true
 }
 
-// callInFrom visits the call of a table function.
+// callInFrom visits what a call of a table function, which tableFunction notes, is made with.
 func (w *walker) callInFrom(o object, s *scope, inSelect bool) {
-	w.function(o, inSelect)
 	for _, child := range o {
 		w.walk(child, s, inSelect)
 	}
@@ -188,11 +192,8 @@ func (w *walker) tableFunction(o object) {
 }
 
 func (w *walker) function(o object, inSelect bool) {
-	if o.flag("is_operator") {
-		return
-	}
 	name := strings.ToLower(o.text("function_name"))
-	if name == "" {
+	if !strings.ContainsFunc(name, unicode.IsLetter) { // an operator
 		return
 	}
 	w.analysis.Functions = append(w.analysis.Functions, name)

@@ -38,7 +38,7 @@ func (s *Planner) analyze(ctx context.Context, run *workload.Statement, st *sqlt
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkFunctions(analysis); err != nil {
+	if err := s.checkFunctions(analysis); err != nil {
 		return nil, nil, err
 	}
 	found := &calls{rows: map[string]*Rowset{}, watches: true}
@@ -118,11 +118,11 @@ func (c *calls) watch(a *planner.Analysis) bool {
 
 // checkFunctions refuses functions that reach out of the lake, and settings of
 // the engine but those that tools ask for.
-func checkFunctions(a *planner.Analysis) error {
+func (s *Planner) checkFunctions(a *planner.Analysis) error {
 	closed := func(name string) bool { return !engine.AllowedSetting(name) }
 	harmless := len(a.Settings) > 0 && !slices.ContainsFunc(a.Settings, closed)
 	for _, name := range a.Functions {
-		if engine.DeniedFunction(name) && !(harmless && name == "current_setting") {
+		if s.executor.ClosedFunction(name) && !(harmless && name == "current_setting") {
 			return lake.Errorf(lake.KindForbidden, "function %s is closed to clients", name)
 		}
 	}

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,40 +39,17 @@ func (s *Planner) Describe(ctx context.Context, run *workload.Statement, st stat
 // bindResult returns the schema of a query's rows. That of a PIVOT which takes
 // its columns from the rows is found over the rows themselves.
 func (s *Planner) bindResult(ctx context.Context, run *workload.Statement, p *Plan, tables []planner.Resolved) (*arrow.Schema, error) {
+	var sql string
+	var release func()
 	if !p.analysis.Exact && p.plan != nil {
-		sql, release := s.runner.Bind(ctx, run, p)
-		defer release()
-		return s.bindPivot(ctx, p, sql)
+		sql, release = s.runner.Bind(ctx, run, p)
+	} else {
+		sql, release = s.bindEmpty(ctx, p, tables)
 	}
-	sql, release := s.bindEmpty(ctx, p, tables)
 	defer release()
 	d, err := s.bindQuery(ctx, p, sql)
 	if err != nil {
 		return nil, err
-	}
-	return s.ownNames(ctx, p, d.Result), nil
-}
-
-// bindPivot binds a query whose references were found in its tokens where there are no
-// tables, so that none is left that the engine would find empty.
-//
-// Errors: KindUnsupported for a table that is left.
-func (s *Planner) bindPivot(ctx context.Context, p *Plan, sql string) (*arrow.Schema, error) {
-	nothing := &engine.Overlay{State: &lake.State{}}
-	d, err := s.executor.Describe(ctx, engine.Query{SQL: sql, Overlay: nothing})
-	left := p.overlay != nil || p.mirrored
-	switch {
-	case errors.Is(err, lake.ErrNotFound), err != nil && left:
-		return nil, lake.Errorf(lake.KindUnsupported, "a PIVOT that does not list the values of its columns cannot be run here; "+
-			"list them, as in ON column IN ('a', 'b'): %w", err)
-	case err != nil:
-		return nil, err
-	}
-	p.noTables = true
-	if left { // the views of the engine had no rows
-		if d, err = s.bindQuery(ctx, p, sql); err != nil {
-			return nil, err
-		}
 	}
 	return s.ownNames(ctx, p, d.Result), nil
 }

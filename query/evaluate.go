@@ -61,19 +61,6 @@ func (e Evaluator) Text(ctx context.Context, expression, typ string) (*string, e
 	return &text, nil
 }
 
-// EngineSetting reports whether the engine has a setting of that name.
-func (e Evaluator) EngineSetting(ctx context.Context, name string) (bool, error) {
-	reader, err := e.executor.Query(ctx, engine.Query{
-		SQL:       "SELECT 1 FROM duckdb_settings() WHERE lower(name) = " + lake.QuoteLiteral(strings.ToLower(name)) + " LIMIT 1",
-		Rewritten: true,
-	})
-	if err != nil {
-		return false, err
-	}
-	defer reader.Release()
-	return reader.Next(), reader.Err()
-}
-
 // Because returns why a statement failed: that it was killed, where err says only
 // that its context ended.
 func Because(ctx context.Context, err error) error {

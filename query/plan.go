@@ -45,9 +45,6 @@ type Plan struct {
 	plan          *planner.Plan
 	// virtual holds, by reference, the rows of the lake's own functions and tables.
 	virtual map[int]*Rowset
-	// noTables is set once the rewritten query was bound where there are no tables; see
-	// engine.Query.
-	noTables bool
 	// explain is set for EXPLAIN; analyze for EXPLAIN ANALYZE.
 	explain, analyze bool
 	// watches is set if the query shows why others wait, and does no more: it needs no turn.

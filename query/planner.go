@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -292,6 +293,51 @@ func checkAt(a *planner.Analysis, ref planner.TableRef) error {
 	return nil
 }
 
+// CheckDefinition refuses the text of a CREATE TABLE in which a closed function is called,
+// before the engine binds its defaults: it shows no syntax tree of such a statement.
+//
+// Errors: KindForbidden; KindInvalid for text that has no tokens.
+func (s *Planner) CheckDefinition(sql string) error {
+	tokens, err := sqltext.Lex(sql)
+	if err != nil {
+		return err
+	}
+	for c := (sqltext.Cursor{Text: sql, Tokens: tokens}); !c.End(); c.Pos++ {
+		t, _ := c.Peek(0)
+		if t.Kind != sqltext.TokenWord && t.Kind != sqltext.TokenQuoted || !c.IsOp(1, "(") {
+			continue
+		}
+		if name := sqltext.IdentName(c.Of(t)); s.executor.ClosedFunction(name) && !engine.AllowedTableFunction(name) {
+			return lake.Errorf(lake.KindForbidden, "function %s is closed to clients", name)
+		}
+	}
+	return nil
+}
+
+// CheckDefaults refuses columns whose default expressions call what clients may not call, or
+// would build more than a statement may: another program may have written them.
+//
+// Errors: those of Processor.Plan.
+func (s *Planner) CheckDefaults(ctx context.Context, columns []lake.Column) error {
+	for i := range columns {
+		c := &columns[i]
+		if c.Default == nil || !c.DefaultIsExpression {
+			continue
+		}
+		analysis, err := s.planner.Analyze(ctx, "SELECT (\n"+*c.Default+"\n)")
+		if err == nil {
+			err = s.checkFunctions(analysis)
+		}
+		if err == nil && (len(analysis.Tables) > 0 || len(analysis.TableFunctions) > 0) {
+			err = lake.Errorf(lake.KindInvalid, "it reads tables")
+		}
+		if err != nil {
+			return fmt.Errorf("default of column %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
 // Embedded plans the query inside a statement, without looking at its filters.
 //
 // Errors: those of Processor.Plan.
@@ -300,7 +346,7 @@ func (s *Planner) Embedded(ctx context.Context, run *workload.Statement, v *view
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFunctions(analysis); err != nil {
+	if err := s.checkFunctions(analysis); err != nil {
 		return nil, err
 	}
 	for _, f := range analysis.TableFunctions {

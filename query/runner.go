@@ -31,6 +31,9 @@ type Runner struct {
 // Evaluator computes constant expressions in the runner's engine.
 func (s *Runner) Evaluator() Evaluator { return s.evaluator }
 
+// HasSetting reports whether the engine has a setting of that name.
+func (s *Runner) HasSetting(name string) bool { return s.executor.HasSetting(name) }
+
 // Start runs a plan. The caller releases the reader.
 //
 // Errors, here and from the reader: KindCorrupt, naming the file, for a damaged one;
@@ -84,10 +87,10 @@ func (s *Runner) startEngine(ctx context.Context, run *workload.Statement, p *Pl
 		if tr.Bare {
 			return bare(tr, func() string { return p.guarded(i, sources.add(ctx, source)) })
 		}
-		if ref, ok := s.parquetRef(p, i); ok {
+		if files, current := s.ownFiles(p, i); files != nil {
 			byDuckDB = append(byDuckDB, i)
 			fileErr = errors.Join(fileErr, s.checkFiles(ctx, &p.plan.Reads[i]))
-			return ref
+			return sources.addFiles(ctx, files, p.plan.Reads[i].Table.Columns, current)
 		}
 		return p.guarded(i, sources.add(ctx, source))
 	})
@@ -96,7 +99,7 @@ func (s *Runner) startEngine(ctx context.Context, run *workload.Statement, p *Pl
 		return nil, fileErr
 	}
 	reader, err := s.executor.Query(ctx, engine.Query{
-		SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay, Rewritten: true, NoTables: p.noTables,
+		SQL: sql, Schema: p.defaultSchema, Overlay: p.overlay, Rewritten: true,
 	})
 	if err != nil {
 		sources.release()
@@ -173,25 +176,26 @@ func (s *Runner) source(run *workload.Statement, p *Plan, i int) engine.TableSou
 // files and would read again what the zone maps have skipped.
 const readParquetShareMin = 50
 
-// parquetRef returns what has DuckDB's own Parquet reader read a table, if it
-// may: local files that flightlake wrote, whole and without deletes.
-func (s *Runner) parquetRef(p *Plan, i int) (string, bool) {
+// ownFiles returns the files of a table that DuckDB's own Parquet reader may read: local
+// ones that flightlake wrote, whole and without deletes; nil for others. Current is that of
+// engine.Executor.RegisterFiles.
+func (s *Runner) ownFiles(p *Plan, i int) (files []string, current bool) {
 	local := s.bucket.Capabilities().LocalPathFunc
 	if local == nil || p.virtual[i] != nil {
-		return "", false
+		return nil, false
 	}
 	read := &p.plan.Reads[i]
 	if read.Table.Origin == lake.OriginSession || len(read.Tasks) == 0 || read.RowFilter != "" || len(read.Inlined) > 0 ||
 		!engine.CanReadParquet(read.Table.Columns) || asksDistinctFrom(p.analysis) {
-		return "", false
+		return nil, false
 	}
-	files := make([]string, len(read.Tasks))
-	current := true
+	files = make([]string, len(read.Tasks))
+	current = true
 	var rows, all int64
 	for j := range read.Tasks {
 		f := read.Tasks[j].File
 		if f.RowGroups == nil || f.Absolute || f.Encrypted || f.PartialMax != 0 || f.Mapping != nil || len(f.Deletes) > 0 {
-			return "", false
+			return nil, false
 		}
 		files[j] = local(f.Path)
 		current = current && read.Table.Current(f)
@@ -199,9 +203,9 @@ func (s *Runner) parquetRef(p *Plan, i int) (string, bool) {
 		all += f.Rows
 	}
 	if rows*100 < all*readParquetShareMin {
-		return "", false
+		return nil, false
 	}
-	return engine.ParquetRef(files, read.Table.Columns, current), true
+	return files, current
 }
 
 // checkFiles finds files that are missing or were replaced by others, which

@@ -28,6 +28,13 @@ func (r *registered) add(ctx context.Context, source engine.TableSource) string 
 	return ref
 }
 
+// addFiles is add for files that the engine reads by itself.
+func (r *registered) addFiles(ctx context.Context, files []string, columns []lake.Column, current bool) string {
+	ref, release := r.executor.RegisterFiles(ctx, files, columns, current)
+	r.releases = append(r.releases, release)
+	return ref
+}
+
 // release forgets the sources, when the query has ended.
 func (r *registered) release() {
 	for _, release := range r.releases {

@@ -38,7 +38,7 @@ type Names interface {
 	// Errors: KindNotFound, with near names.
 	SchemaName(ctx context.Context, x *Session, name string) (string, error)
 	// EngineSetting reports whether the server's engine has a setting of that name.
-	EngineSetting(ctx context.Context, name string) (bool, error)
+	EngineSetting(name string) bool
 }
 
 // change is what a SET does to the settings of a session.
@@ -155,7 +155,7 @@ func (r *Registry) Timeout(v Settings) time.Duration {
 func (x *Session) SetOption(ctx context.Context, names Names, name string, value any) error {
 	d, ok := findSetting(name)
 	if !ok {
-		return unknownSetting(ctx, names, name)
+		return unknownSetting(names, name)
 	}
 	set := d.reset
 	if value != nil {
@@ -315,12 +315,8 @@ func formatTimeout(d time.Duration) string {
 }
 
 // unknownSetting is the error for an option that clients do not have.
-func unknownSetting(ctx context.Context, names Names, name string) error {
-	known, err := names.EngineSetting(ctx, name)
-	if err != nil {
-		return err
-	}
-	if known {
+func unknownSetting(names Names, name string) error {
+	if names.EngineSetting(name) {
 		return lake.Errorf(lake.KindForbidden, "setting %q is one of the server's engine, which all clients share; the server's configuration sets it", name)
 	}
 	var near []string
