@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/flightlake/flightlake/internal/ipcverify"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -29,7 +30,11 @@ const (
 //
 // Errors: KindInvalid for a malformed stream; KindExhausted beyond bytesMax.
 func readParams(ctx context.Context, src *putSource, mem memory.Allocator, bytesMax int64) (arrow.RecordBatch, error) {
+	src.verify = ipcverify.New(limitsOf(bytesMax))
 	if !src.hasData() {
+		if errors.Is(src.fault, lake.ErrExhausted) || errors.Is(src.fault, lake.ErrInvalid) {
+			return nil, src.fault
+		}
 		return nil, ctx.Err()
 	}
 	rd, err := newPutReader(ctx, src, mem)

@@ -3,7 +3,6 @@ package flightsvc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -11,7 +10,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/semaphore"
 
+	"github.com/flightlake/flightlake/internal/ipcverify"
 	"github.com/flightlake/flightlake/internal/stream"
 	"github.com/flightlake/flightlake/lake"
 )
@@ -19,22 +20,79 @@ import (
 // putSource is the receiving side of a DoPut, whose first message was read for
 // its descriptor. Messages without an IPC message are skipped.
 type putSource struct {
+	ctx    context.Context // of the call; a stream of messages has no other way to be cancelled
 	stream flight.DataStreamReader
-	first  *flight.FlightData // not handed out yet; nil afterwards
-	bytes  int64              // bytes received
-	fault  error              // what ended the stream, other than io.EOF
+	first  *flight.FlightData // not looked at yet; nil afterwards
+	next   *flight.FlightData // checked and not handed out yet; nil if there is none
+	bytes  int64              // bytes of the messages, after decompression
+	verify *ipcverify.Verifier
+	// budget is what decompressed messages of all streams may take, and held what of it
+	// is taken for the one that was read last.
+	budget *semaphore.Weighted
+	held   int64
+	fault  error // what ended the stream, other than io.EOF
+}
+
+// Limits of a stream that is put, beside the size of its messages.
+const (
+	// nestingMax is how deep the types of columns may be nested: DuckDB and JDBC clients
+	// recurse over them.
+	nestingMax = 64
+	// fieldsMax bounds the fields of a schema, nested ones included.
+	fieldsMax = 100_000
+	// dictionaryBytesMax bounds the dictionaries of a stream.
+	dictionaryBytesMax = 64 << 20
+)
+
+// limitsOf returns the limits of a stream whose messages take at most bytesMax bytes after
+// decompression.
+func limitsOf(bytesMax int64) ipcverify.Limits {
+	return ipcverify.Limits{DepthMax: nestingMax, FieldsMax: fieldsMax, BytesMax: bytesMax, DictionaryBytesMax: min(bytesMax, dictionaryBytesMax)}
 }
 
 // hasData reports whether an IPC message follows; it may wait for one.
 func (p *putSource) hasData() bool {
-	if p.first == nil {
-		p.first, _ = p.Recv()
+	if p.next == nil {
+		p.next, _ = p.Recv()
 	}
-	return p.first != nil
+	return p.next != nil
+}
+
+// close gives back what the last message takes.
+func (p *putSource) close() {
+	if p.held > 0 {
+		p.budget.Release(p.held)
+		p.held = 0
+	}
+}
+
+// check verifies a message before it is decoded, and takes what decompressing it takes from
+// the budget. The batch of the message before must not be in use any more.
+func (p *putSource) check(fd *flight.FlightData) error {
+	p.close()
+	size, err := p.verify.Message(fd.GetDataHeader(), fd.GetDataBody())
+	switch {
+	case errors.Is(err, ipcverify.ErrLimit):
+		return lake.Errorf(lake.KindExhausted, "the Arrow stream: %w", err)
+	case err != nil:
+		return malformed(err)
+	}
+	p.bytes += max(size, int64(len(fd.GetDataBody())))
+	if size > 0 {
+		if err := p.budget.Acquire(p.ctx, size); err != nil {
+			return err
+		}
+		p.held = size
+	}
+	return nil
 }
 
 // Recv returns the next message that holds an IPC message.
 func (p *putSource) Recv() (*flight.FlightData, error) {
+	if fd := p.next; fd != nil {
+		p.next = nil
+		return fd, nil
+	}
 	for {
 		fd := p.first
 		p.first = nil
@@ -47,10 +105,15 @@ func (p *putSource) Recv() (*flight.FlightData, error) {
 				return nil, err
 			}
 		}
-		p.bytes += int64(len(fd.GetDataBody()) + len(fd.GetDataHeader()))
-		if len(fd.GetDataHeader()) > 0 {
-			return fd, nil
+		p.bytes += int64(len(fd.GetDataHeader()))
+		if len(fd.GetDataHeader()) == 0 {
+			continue
 		}
+		if err := p.check(fd); err != nil {
+			p.fault = err
+			return nil, err
+		}
+		return fd, nil
 	}
 }
 
@@ -90,8 +153,8 @@ func nextPut(ctx context.Context, src *putSource, rd *flight.Reader) (batch arro
 
 // recoverMalformed turns a panic of arrow-go into an error.
 func recoverMalformed(err *error) {
-	if p := recover(); p != nil {
-		*err = malformed(fmt.Errorf("%v", p))
+	if recover() != nil { // its text is Go's, and says nothing to a client
+		*err = malformed(errors.New("what it holds contradicts itself"))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
@@ -31,6 +32,9 @@ const (
 	// DefaultMaxRecvBytes is the largest message taken. ADBC clients send up to
 	// what their user sets; the batch is held in memory once.
 	DefaultMaxRecvBytes = 256 << 20
+	// receivedMessagesMax is how many of the largest messages may be decompressed at a time;
+	// others wait.
+	receivedMessagesMax = 4
 	// DefaultDrainTimeout is how long running calls may go on at shutdown.
 	DefaultDrainTimeout = 10 * time.Second
 
@@ -82,7 +86,8 @@ const (
 
 // Options are the settings of a Server. The zero value is usable.
 type Options struct {
-	// MaxRecvBytes is the largest gRPC message taken; 0 means DefaultMaxRecvBytes.
+	// MaxRecvBytes is the largest gRPC message taken, also after decompression; 0 means
+	// DefaultMaxRecvBytes.
 	MaxRecvBytes int
 	// WindowBytes is the HTTP/2 window of a connection and of each stream: what a
 	// client may send ahead of the reader. 0 means 8 MiB.
@@ -162,6 +167,8 @@ type Server struct {
 
 	polls polls
 	work  sync.WaitGroup // what goes on beside calls
+	// received is what the compressed messages that are being read may take together.
+	received *semaphore.Weighted
 	// strangers has a place for each message that is read for them at a time.
 	strangers chan struct{}
 }
@@ -224,6 +231,7 @@ func New(backend Backend, opts Options) *Server {
 		opts: opts, log: opts.Logger, clock: opts.Clock, mem: opts.Allocator, seals: seals,
 		statements: backend.Statements, leases: open,
 		polls:     polls{byID: map[statement.ID]*poll{}, limit: opts.PollStatementsMax},
+		received:  semaphore.NewWeighted(receivedMessagesMax * int64(opts.MaxRecvBytes)),
 		strangers: make(chan struct{}, strangerMessagesMax),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/flightlake/flightlake/internal/ipcverify"
 	"github.com/flightlake/flightlake/lake"
 )
 
@@ -76,7 +77,8 @@ func (v *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	if err != nil {
 		return err
 	}
-	src := &putSource{stream: stream}
+	src := &putSource{ctx: stream.Context(), stream: stream, verify: ipcverify.New(limitsOf(int64(v.s.opts.MaxRecvBytes))), budget: v.s.received}
+	defer src.close()
 	if len(first.GetDataHeader()) > 0 {
 		src.first = first
 	}

@@ -6,11 +6,13 @@ import pathlib
 import random
 import resource
 import shutil
+import struct
 import subprocess
 import threading
 
 import duckdb
 import harness
+import numpy as np
 import pyarrow as pa
 import pytest
 import wire
@@ -233,6 +235,60 @@ def test_malformed_streams_are_refused_and_the_server_lives(filled):
         assert code != "UNAVAILABLE", what
         assert kind != "internal", what
         assert state(filled, "t") == before, what
+
+
+def greedy_streams():
+    """Streams of few bytes that declare many: (what, messages)."""
+    (schema, _), (header, body) = wire.ipc_messages(ROWS, "zstd")
+    opening = wire.descriptor(wire.ingest_command("t"))
+    first = wire.flight_data(schema, first=opening)
+    for name, size in [("1 TiB", 1 << 40), ("the most", (1 << 63) - 1), ("less than nothing", 1 << 63)]:
+        greedy = body.replace(struct.pack("<q", ROWS.num_rows * 8), struct.pack("<Q", size))
+        assert greedy != body
+        yield f"a buffer of {name}", [first, wire.flight_data(header, greedy)]
+    for at in range(0, len(header) - 8, 4):
+        greedy = header[:at] + struct.pack("<q", 1 << 40) + header[at + 8 :]
+        yield f"a batch with 1 << 40 at {at}", [first, wire.flight_data(greedy, body)]
+    for at in range(0, len(schema) - 4, 4):
+        greedy = schema[:at] + struct.pack("<I", 0x7FFFFFF0) + schema[at + 4 :]
+        yield f"a schema with 0x7ffffff0 at {at}", [wire.flight_data(greedy, first=opening), wire.flight_data(header, body)]
+    deep = pa.int8()
+    for _ in range(3000):
+        deep = pa.list_(deep)
+    message = pa.schema([("x", deep)]).serialize().to_pybytes()[8:]
+    yield "deep types", [wire.flight_data(message, first=opening)]
+
+
+def resident(server):
+    """The bytes of memory that the server's process holds now."""
+    for line in pathlib.Path(f"/proc/{server.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("no VmRSS")
+
+
+def test_what_few_bytes_declare_is_not_allocated(filled):
+    before = resident(filled)
+    for what, messages in greedy_streams():
+        with wire.Raw(filled.uri) as raw:
+            code, kind = raw.put(messages)
+        assert filled.process.poll() is None, what
+        assert code != "UNAVAILABLE" and kind != "internal", (what, code, kind)
+    assert resident(filled) - before < 256 << 20
+
+
+def test_zeros_that_few_bytes_stand_for_stay_within_limits(filled):
+    zeros = pa.table({f"c{i}": pa.array(np.zeros(1 << 20, np.int64)) for i in range(40)})
+    before = resident(filled)
+    (schema, _), (header, body) = wire.ipc_messages(zeros.slice(0, 1 << 20), "zstd")
+    assert len(body) < 1 << 20
+    first = wire.flight_data(schema, first=wire.descriptor(wire.ingest_command("zeros")))
+    with wire.Raw(filled.uri) as raw:
+        assert raw.put([first, wire.flight_data(header, body)]) == ("RESOURCE_EXHAUSTED", "exhausted")
+    assert resident(filled) - before < 256 << 20
+    with filled.connect() as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("zeros", zeros.slice(0, 1 << 18).to_reader(max_chunksize=1 << 14), mode="create")
+    assert filled.rows("SELECT count(*), sum(c39) FROM zeros") == [(1 << 18, 0)]
 
 
 def test_malformed_calls_are_refused_and_the_server_lives(filled):

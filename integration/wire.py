@@ -50,10 +50,11 @@ def ingest_command(table, exists=2):
     return any_of(INGEST_TYPE, message((1, options), (2, table)))
 
 
-def ipc_messages(table):
+def ipc_messages(table, compression=None):
     """The (header, body) pairs of a table's IPC stream, schema first."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     data, at, out = sink.getvalue().to_pybytes(), 0, []
     reader = pa.ipc.MessageReader.open_stream(data)
