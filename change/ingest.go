@@ -106,8 +106,10 @@ func (s *Executor) ingestTarget(ctx context.Context, v *view.View, in statement.
 	case exists && in.IfExists == statement.ExistsFails:
 		return nil, lake.Errorf(lake.KindExists, "table %s.%s already exists", schema.Name, table.Name)
 	case exists && in.IfExists == statement.ExistsAppend:
-		t.appendTo(table)
 		if err := v.MayChange(auth.Insert, table); err != nil {
+			return nil, err
+		}
+		if err := t.appendTo(table); err != nil {
 			return nil, err
 		}
 		if t.columns, err = s.fixDefaults(ctx, t.columns, rows); err != nil {

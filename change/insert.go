@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -87,8 +88,7 @@ func insertTarget(v *view.View, st *sqltext.Statement) (*target, error) {
 	if table, ok := v.TemporaryTable(name.Catalog, name.Schema, name.Name); ok {
 		into, err := v.InTemporary()
 		t := &target{view: into}
-		t.appendTo(table)
-		return t, err
+		return t, errors.Join(err, t.appendTo(table))
 	}
 	if v.NamesTemporary(name) {
 		return nil, v.NoTemporary(name.Name)
@@ -105,8 +105,7 @@ func insertTarget(v *view.View, st *sqltext.Statement) (*target, error) {
 		return nil, err
 	}
 	t := &target{view: v}
-	t.appendTo(table)
-	return t, nil
+	return t, t.appendTo(table)
 }
 
 // named returns the target's columns with the given names; all if names is nil.

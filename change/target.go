@@ -38,9 +38,13 @@ type target struct {
 // creates reports whether the append creates its table.
 func (t *target) creates() bool { return t.table == nil || t.replace }
 
-func (t *target) appendTo(table *lake.Table) {
+// appendTo makes an existing table the target.
+//
+// Errors: those of lake.Table.Check.
+func (t *target) appendTo(table *lake.Table) error {
 	t.table, t.name = table, table.Name
 	t.columns, t.spec, t.path = table.Columns, table.Partition, table.Path
+	return table.Check()
 }
 
 func (t *target) create(columns []lake.Column) {

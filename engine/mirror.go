@@ -218,7 +218,9 @@ func (m *mirror) create(ctx context.Context, c *connection, want objects) error 
 		if m.schemas[name] {
 			continue
 		}
-		if err := c.exec("CREATE SCHEMA IF NOT EXISTS %s.%s", lake.CatalogName, lake.QuoteIdent(name)); err != nil {
+		if err := c.exec("CREATE SCHEMA IF NOT EXISTS %s.%s", lake.CatalogName, lake.QuoteIdent(name)); unusable(err) {
+			continue
+		} else if err != nil {
 			return err
 		}
 		m.schemas[name] = true

@@ -114,7 +114,7 @@ func (m *mirror) createTables(ctx context.Context, c *connection, want map[strin
 		case t.refers:
 			referring = append(referring, name)
 		default:
-			if err := m.createTable(c, name, t, t.full, t.plain, t.bare); err != nil {
+			if err := m.createTable(c, name, t, t.full, t.plain, t.bare); err != nil && !unusable(err) {
 				return err
 			}
 		}
@@ -131,11 +131,22 @@ func (m *mirror) createTables(ctx context.Context, c *connection, want map[strin
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := m.createTable(c, name, want[name], want[name].plain, want[name].bare); err != nil {
+		if err := m.createTable(c, name, want[name], want[name].plain, want[name].bare); err != nil && !unusable(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// unusable reports whether an object, and not the engine, is why it cannot be shown. It is
+// left out then: one that another program wrote must not make all others unusable.
+func unusable(err error) bool {
+	switch lake.KindOf(err) {
+	case lake.KindInvalid, lake.KindUnsupported, lake.KindNotFound:
+		return err != nil
+	default:
+		return false
+	}
 }
 
 // createTable creates a table by the first DDL that works.
@@ -149,8 +160,10 @@ func (m *mirror) createTable(c *connection, name string, t table, ddls ...string
 		return err
 	}
 	m.tables[name] = t
-	if t.comments == "" {
-		return nil
+	if t.comments != "" {
+		if err := c.exec("%s", strings.TrimPrefix(t.comments, "; ")); err != nil && !unusable(err) {
+			return err
+		}
 	}
-	return c.exec("%s", t.comments)
+	return nil
 }

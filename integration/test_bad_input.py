@@ -364,6 +364,46 @@ def test_a_full_disk_refuses_the_append_and_keeps_the_lake(small_disk):
         server.close()
 
 
+POISON = {
+    "a table": "UPDATE ducklake_table SET table_name = 'bad' || chr(0) || 'x' WHERE table_name = 'poison'",
+    "a column": "UPDATE ducklake_column SET column_name = 'i' || chr(0) WHERE column_name = 'poisoned'",
+    "a field": "UPDATE ducklake_column SET column_name = 'x' || chr(0) || 'y' WHERE column_name = 'deep'",
+    "a default": "UPDATE ducklake_column SET default_value = 'now' || chr(0), default_value_type = 'expression' WHERE column_name = 'poisoned'",
+    "a comment": "UPDATE ducklake_tag SET value = 'x' || chr(0) WHERE key = 'comment'",
+    "a schema": "UPDATE ducklake_schema SET schema_name = 's' || chr(0) WHERE schema_name = 'bad'",
+    "a type": "UPDATE ducklake_column SET column_type = 'nosuch' WHERE column_name = 'poisoned'",
+}
+
+
+@pytest.mark.parametrize("what", POISON)
+def test_what_another_program_wrote_wrong_spoils_itself_only(lake, what):
+    with contextlib.closing(harness.Server(lake).start()) as server:
+        server.run(
+            "CREATE TABLE good AS SELECT 1 AS i",
+            "CREATE SCHEMA bad",
+            "CREATE TABLE bad.t AS SELECT 1 AS i",
+            "CREATE TABLE poison (poisoned BIGINT, s STRUCT(deep BIGINT))",
+            "COMMENT ON TABLE poison IS 'a comment'",
+        )
+        server.stop()
+    with duckdb.connect(f"{lake}/catalog.ducklake") as catalog:
+        assert catalog.execute(POISON[what]).fetchone()[0] > 0
+    with contextlib.closing(harness.Server(lake).start()) as server:
+        assert server.rows("SELECT 1") == [(1,)]
+        assert server.rows("FROM good") == [(1,)]
+        assert ("lake", "main", "good") in [row[:3] for row in server.rows("SHOW ALL TABLES")]
+        with server.connect() as connection:
+            connection.adbc_get_objects(depth="all").read_all()
+        if what not in ("a comment", "a schema", "a table"):
+            with pytest.raises(harness.adbc_driver_flightsql.dbapi.Error) as caught:
+                server.rows("FROM poison")
+            assert harness.error_kind(caught.value) in ("unsupported", "invalid", "corrupt"), caught.value
+        server.run("INSERT INTO good VALUES (2)", "CREATE TABLE more AS FROM good")
+        assert server.rows("SELECT count(*) FROM more") == [(2,)]
+        if what not in ("a table", "a schema"):
+            server.run("DROP TABLE poison")
+
+
 def start_fails(server, *texts):
     with pytest.raises(RuntimeError) as caught:
         server.start(timeout=20)

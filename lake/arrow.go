@@ -133,8 +133,14 @@ func ColumnsFromArrow(schema *arrow.Schema) ([]Column, error) {
 
 // CheckNames refuses columns or fields whose names a table cannot have.
 //
-// Errors: KindInvalid for an empty, repeated (without case) or absent name.
-func CheckNames(columns []Column) error { return checkNames(columns, "") }
+// Errors: KindInvalid for an empty, repeated (without case) or absent name; those of
+// CheckColumns.
+func CheckNames(columns []Column) error {
+	if err := checkNames(columns, ""); err != nil {
+		return err
+	}
+	return CheckColumns(columns)
+}
 
 func checkNames(columns []Column, parent string) error {
 	seen := make(map[string]bool, len(columns))

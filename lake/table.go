@@ -88,6 +88,9 @@ type Table struct {
 	// ducklake_metadata) and those of its schema that it does not set itself,
 	// by name; they override State.Options.
 	Options map[string]string
+	// Fault says why the table cannot be used, though it is in the catalog: another program
+	// wrote it so. It is nil for a table that can; see Check.
+	Fault error
 	// Begin is the snapshot that created the table; renaming it does not change that.
 	Begin SnapshotID
 	// ColumnsBegin is the snapshot since which the columns are what they are: files

@@ -234,6 +234,9 @@ func (s *Views) Resolve(ctx context.Context, v, at *View, ref planner.TableRef) 
 		}
 	}
 	filter, err := at.MayRead(table)
+	if err == nil {
+		err = table.Check()
+	}
 	if err != nil {
 		return planner.Resolved{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -358,6 +359,15 @@ func testTextIsUTF8(t *testing.T, l Lake) {
 	_, err := c.Commit(t.Context(), catalog.Commit{Author: "\xff", Operations: []catalog.Operation{createTable("u")}})
 	require.ErrorIs(t, err, lake.ErrInvalid)
 	require.ErrorIs(t, c.Stage(t.Context(), []catalog.StagedFile{{Path: "\xff"}}), lake.ErrInvalid)
-	commit(t, c, catalog.CreateSchema{Name: "with a \x00 byte"})
-	require.Len(t, state(t, c).Schemas, 2)
+	for _, name := range []string{"with a \x00 byte", strings.Repeat("x", 1025), ""} {
+		bad := createTable(name)
+		bad.Path = "main/bad/"
+		commitError(t, c, lake.ErrInvalid, bad)
+		bad = createTable("bad")
+		bad.Columns[0].Name = name
+		commitError(t, c, lake.ErrInvalid, bad)
+		commitError(t, c, lake.ErrInvalid, catalog.CreateSchema{Name: name})
+	}
+	commitError(t, c, lake.ErrInvalid, catalog.SetComment{Schema: "main", Table: "t", Text: "\x00"})
+	require.Len(t, state(t, c).Schemas, 1)
 }

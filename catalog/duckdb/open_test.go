@@ -205,9 +205,13 @@ func TestTypeThatIsNotKnownIsNamedWithItsColumn(t *testing.T) {
 	c = openAt(t, path)
 	head, err := c.Snapshot(t.Context(), catalog.Selector{})
 	require.NoError(t, err)
-	_, err = c.State(t.Context(), head.ID)
+	state, err := c.State(t.Context(), head.ID)
+	require.NoError(t, err, "other tables can be used")
+	table, ok := state.Table("main", "p")
+	require.True(t, ok)
+	err = table.Check()
 	require.ErrorIs(t, err, lake.ErrUnsupported)
-	require.ErrorContains(t, err, `table "main"."p", column "ts": `)
+	require.ErrorContains(t, err, `table "p" cannot be used, only dropped: column "ts": `)
 }
 
 func TestMovedLakeFindsItsFiles(t *testing.T) {

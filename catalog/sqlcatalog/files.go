@@ -284,6 +284,9 @@ func (l *fileLoader) loadPartitions(ctx context.Context) ([]lake.PartitionSpec, 
 	specs := make([]lake.PartitionSpec, len(found))
 	byID := map[lake.PartitionID]*lake.PartitionSpec{}
 	for i := range found {
+		if found[i].fault != nil {
+			return nil, found[i].fault
+		}
 		specs[i] = found[i].PartitionSpec
 		byID[specs[i].ID] = &specs[i]
 	}

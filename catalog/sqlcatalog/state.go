@@ -136,15 +136,14 @@ func (l *loader) loadColumns(ctx context.Context) error {
 			row, err := scanColumn(scan)
 			t, wanted := l.tables[row.table]
 			unknown := lake.KindOf(err) == lake.KindUnsupported
-			switch {
-			case !wanted && unknown:
-				return nil
-			case unknown:
-				return lake.Errorf(lake.KindUnsupported, "table %q.%q, column %q: %w", t.Schema, t.Name, row.column.Name, err)
-			case wanted:
-				rows = append(rows, row)
+			if err != nil && !unknown || !wanted {
+				return err
 			}
-			return err
+			if unknown {
+				t.Fault = lake.Errorf(lake.KindUnsupported, "column %q: %w", row.column.Name, err)
+			}
+			rows = append(rows, row)
+			return nil
 		})
 	if err != nil {
 		return err
@@ -165,7 +164,7 @@ func (l *loader) loadColumns(ctx context.Context) error {
 	build = func(table lake.TableID, parent lake.FieldID, depth int) ([]lake.Column, error) {
 		const depthMax = 100 // a column that is its own ancestor must not run forever
 		if depth > depthMax {
-			return nil, lake.Errorf(lake.KindCorrupt, "table %d: columns are nested more than %d deep", table, depthMax)
+			return nil, lake.Errorf(lake.KindCorrupt, "columns are nested more than %d deep", depthMax)
 		}
 		var columns []lake.Column
 		for _, r := range children[parentKey{table, parent}] {
@@ -175,7 +174,7 @@ func (l *loader) loadColumns(ctx context.Context) error {
 				if column.Children, err = build(table, column.ID, depth+1); err != nil {
 					return nil, err
 				}
-				if err := checkChildren(table, &column); err != nil {
+				if err := checkChildren(&column); err != nil {
 					return nil, err
 				}
 			}
@@ -184,21 +183,22 @@ func (l *loader) loadColumns(ctx context.Context) error {
 		return columns, nil
 	}
 	for id, t := range l.tables {
-		if t.Columns, err = build(id, 0, 0); err != nil {
-			return err
+		t.Columns, err = build(id, 0, 0)
+		if err == nil && len(t.Columns) == 0 {
+			err = lake.Errorf(lake.KindCorrupt, "it has no columns")
 		}
-		if len(t.Columns) == 0 {
-			return lake.Errorf(lake.KindCorrupt, "table %d %q has no columns", id, t.Name)
+		if t.Fault == nil {
+			t.Fault = err
 		}
 	}
 	return nil
 }
 
 // checkChildren makes sure that the readers of a nested type find its children as they expect them.
-func checkChildren(table lake.TableID, c *lake.Column) error {
+func checkChildren(c *lake.Column) error {
 	want := map[lake.TypeID]int{lake.TypeList: 1, lake.TypeMap: 2}[c.Type.ID]
 	if n := len(c.Children); n == 0 || (want != 0 && n != want) {
-		return lake.Errorf(lake.KindCorrupt, "table %d: column %d is a %s of %d fields", table, c.ID, c.Type, n)
+		return lake.Errorf(lake.KindCorrupt, "column %q is a %s of %d fields", c.Name, c.Type, n)
 	}
 	if c.Type.ID == lake.TypeMap {
 		c.Children[0].Nullable = false // the extension marks keys as nullable
@@ -218,10 +218,7 @@ func scanColumn(scan func(...any) error) (columnRow, error) {
 		&nullable, &parent, &defaultTyp); err != nil {
 		return r, err
 	}
-	typ, err := lake.ParseType(typeName)
-	if err != nil {
-		return r, err
-	}
+	typ, typeErr := lake.ParseType(typeName)
 	r.order, r.parent = order.Int64, lake.FieldID(parent.Int64)
 	r.column.Type = typ
 	// DuckDB has no nested NOT NULL, but the extension marks fields that it adds
@@ -235,7 +232,7 @@ func scanColumn(scan func(...any) error) (columnRow, error) {
 	if defaultValue.Valid && (defaultValue.String != defaultNull || r.column.DefaultIsExpression) {
 		r.column.Default = &defaultValue.String
 	}
-	return r, nil
+	return r, typeErr
 }
 
 func (l *loader) loadPartitions(ctx context.Context) error {
@@ -246,7 +243,9 @@ func (l *loader) loadPartitions(ctx context.Context) error {
 		ORDER BY i.table_id, i.partition_id, c.partition_key_index`, l.at, l.at)
 	for _, spec := range specs {
 		if t, ok := l.tables[spec.table]; ok {
-			t.Partition = &spec.PartitionSpec
+			if t.Partition = &spec.PartitionSpec; t.Fault == nil {
+				t.Fault = spec.fault
+			}
 		}
 	}
 	return err
@@ -255,6 +254,7 @@ func (l *loader) loadPartitions(ctx context.Context) error {
 type tableSpec struct {
 	table lake.TableID
 	lake.PartitionSpec
+	fault error // why it cannot be used; nil if it can
 }
 
 // partitionSpecs collects rows of table, spec, column and transform, ordered by
@@ -272,14 +272,15 @@ func (s *session) partitionSpecs(ctx context.Context, query string, args ...any)
 			return err
 		}
 		var err error
-		if field.Transform, field.Buckets, err = parseTransform(text); err != nil {
-			return lake.Errorf(lake.KindOf(err), "table %d: %w", table, err)
-		}
+		field.Transform, field.Buckets, err = parseTransform(text)
 		if n := len(specs); n == 0 || specs[n-1].ID != id {
-			specs = append(specs, tableSpec{table, lake.PartitionSpec{ID: id}})
+			specs = append(specs, tableSpec{table: table, PartitionSpec: lake.PartitionSpec{ID: id}})
 		}
 		last := &specs[len(specs)-1]
 		last.Fields = append(last.Fields, field)
+		if err != nil {
+			last.fault = err
+		}
 		return nil
 	})
 	return specs, err

@@ -2,6 +2,7 @@ package transition
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -169,7 +170,7 @@ func (b *builder) createSchema(op catalog.CreateSchema) error {
 	if op.Name == "" {
 		return lake.Errorf(lake.KindInvalid, "a schema needs a name")
 	}
-	if err := CheckText(op.Name, op.Path); err != nil {
+	if err := errors.Join(lake.CheckName(op.Name), CheckText(op.Path)); err != nil {
 		return err
 	}
 	if existing, ok := b.state.Schema(op.Name); ok {

@@ -2,7 +2,6 @@ package transition
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/flightlake/flightlake/lake"
 )
@@ -71,13 +70,13 @@ func quoteTable(schema, table string) string {
 
 func idText[T ~int64](id T) string { return strconv.FormatInt(int64(id), 10) }
 
-// CheckText refuses text that is no UTF-8, which databases refuse or corrupt.
+// CheckText is lake.CheckText for several texts.
 //
 // Errors: KindInvalid.
 func CheckText(texts ...string) error {
 	for _, text := range texts {
-		if !utf8.ValidString(text) {
-			return lake.Errorf(lake.KindInvalid, "a name or text is no UTF-8: %q", text)
+		if err := lake.CheckText(text); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package transition
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -134,7 +135,7 @@ func checkColumns(op *catalog.CreateTable) error {
 
 // checkTexts checks the names and texts of a new table.
 func checkTexts(op *catalog.CreateTable) error {
-	err := CheckText(op.Name, op.Path, op.Comment)
+	err := errors.Join(lake.CheckName(op.Name), lake.CheckColumns(op.Columns), CheckText(op.Path, op.Comment))
 	for name, value := range op.Options {
 		if err == nil {
 			err = checkOption(name, value)
@@ -181,7 +182,7 @@ func (b *builder) addFiles(op catalog.AddFiles) error {
 	if err != nil {
 		return err
 	}
-	if err := unchanged(t, op.Layout); err != nil {
+	if err := errors.Join(unchanged(t, op.Layout), t.Check()); err != nil {
 		return err
 	}
 	return b.addFilesTo(t, op.Files)
