@@ -288,3 +288,44 @@ def test_declared_keys_stay_and_the_extension_ignores_them(server):
     assert options() == before
     server.run("INSERT INTO child VALUES (2, NULL)", "DROP TABLE parent")
     assert server.rows("SELECT count(*) FROM child") == [(3,)]
+
+
+NAN_MIXES = [
+    ("range(8192)", "CASE WHEN i >= 4096 AND i % 4 = 0 THEN 'nan'::DOUBLE ELSE i END"),
+    ("range(8192)", "CASE WHEN i < 2048 THEN 'nan'::DOUBLE ELSE i END"),
+    ("range(8192)", "CASE i % 4 WHEN 0 THEN 'nan'::DOUBLE WHEN 1 THEN 'inf'::DOUBLE WHEN 2 THEN NULL ELSE -i END"),
+    ("range(4096)", "CASE WHEN i >= 2048 THEN 'nan'::DOUBLE END"),
+    ("range(6000)", "CASE WHEN i > 5990 THEN 'nan'::DOUBLE WHEN i > 3000 THEN '-inf'::DOUBLE ELSE 1 END"),
+    ("range(3000)", "'nan'::DOUBLE"),
+    ("range(130000)", "CASE (i // 4096) % 5 WHEN 0 THEN 0 WHEN 1 THEN '-inf'::DOUBLE WHEN 2 THEN -i WHEN 3 THEN 'nan'::DOUBLE ELSE i END"),
+]
+
+
+@pytest.mark.parametrize("typ", ["DOUBLE", "FLOAT"])
+@pytest.mark.parametrize("source, value", NAN_MIXES)
+def test_nan_that_the_extension_does_not_tell_of_is_found(lake, source, value, typ):
+    """Its statistics say contains_nan = false of many columns that hold NaN."""
+    rows = f"SELECT i, ({value})::{typ} AS v FROM {source} r(i)"
+    harness.Server(lake).start().stop()
+    with harness.ducklake(lake) as duck:
+        duck.execute(f"CREATE TABLE t AS {rows}")
+    conditions = [
+        f"v {operator} {constant}::{typ}"
+        for operator in ("=", "<>", "<", "<=", ">", ">=")
+        for constant in ("'nan'", "'inf'", "'-inf'", "0", "5000")
+    ] + ["v IS NULL", "v IS NOT NULL", "isnan(v)", "v IN (1, 'nan')", "v BETWEEN 0 AND 'inf'", "v IS DISTINCT FROM 'nan'"]
+    memory = harness.memory_duckdb()
+    memory.execute(f"CREATE TABLE t AS {rows}")
+    with contextlib.closing(harness.Server(lake).start()) as server:
+        with server.connect() as connection, connection.cursor() as cursor:
+            for condition in conditions:
+                sql = f"SELECT count(*), min(i), max(i) FROM t WHERE {condition}"
+                want = memory.execute(sql).fetchall()
+                cursor.execute(sql)
+                assert cursor.fetchall() == want, condition
+                cursor.execute(f"SELECT count(*) FROM t WHERE {condition}")
+                assert cursor.fetchall() == [want[0][:1]], condition
+            for aggregate in ("min(v)", "max(v)", "count(v)"):
+                want = memory.execute(f"SELECT {aggregate} FROM t").fetchall()
+                cursor.execute(f"SELECT {aggregate} FROM t")
+                assert harness.same_rows(cursor.fetchall(), want), aggregate

@@ -202,6 +202,8 @@ func testForeignFileStatistics(t *testing.T, l Lake) {
 		switch leaf.Type.ID {
 		case lake.TypeInt128, lake.TypeUint128, lake.TypeTimeTZ, lake.TypeTimeNS:
 			want.Min, want.Max = nil, nil // the format has no text for them
+		case lake.TypeFloat32, lake.TypeFloat64:
+			want.NaNCount = lake.Unknown // what other programs say of NaN proves nothing
 		default:
 		}
 		require.Equal(t, want, got[0].Stats[i], leaf.Type.String())

@@ -52,10 +52,9 @@ func textStats(begun *transition.FilesBegun, f *lake.DataFile) []lake.ColumnStat
 			}
 			s.ValueCount = lake.Unknown
 		}
-		if !leaf.Type.Float() {
-			s.NaNCount = 0
-		} else if s.NaNCount != 0 {
-			s.NaNCount = lake.Unknown
+		s.NaNCount = 0
+		if leaf.Type.Float() {
+			s.NaNCount = lake.Unknown // what other programs say of NaN proves nothing
 		}
 		out = append(out, s)
 	}

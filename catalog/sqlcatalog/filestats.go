@@ -49,7 +49,7 @@ func (l *fileLoader) loadStats(ctx context.Context) error {
 		return nil
 	}
 	return l.s.scan(ctx, `SELECT data_file_id, column_id, column_size_bytes, value_count, null_count,
-		min_value, max_value, contains_nan FROM ducklake_file_column_stats
+		min_value, max_value FROM ducklake_file_column_stats
 		WHERE `+l.condition+` ORDER BY data_file_id, column_id`, l.args, func(r *batchRow) error {
 		at, ok := l.index[lake.FileID(r.int64(0, 0))]
 		field := lake.FieldID(r.int64(1, 0))
@@ -74,7 +74,9 @@ func (l *fileLoader) loadStats(ctx context.Context) error {
 				stats.NullCount = lake.Unknown
 			}
 		}
-		if leaf.Type.Float() && (r.null(7) || r.bool(7)) {
+		if leaf.Type.Float() {
+			// The extension says contains_nan = false of columns that hold NaN, if their
+			// first vectors do not.
 			stats.NaNCount = lake.Unknown
 		}
 		stats.Min = l.bound(r, 5, field, leaf.Type, f.Begin)
