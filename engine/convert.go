@@ -44,13 +44,29 @@ func LiteralAs(a arrow.Array, row int, want arrow.DataType) (text, check string,
 		case exact:
 			return castTo(text, c), "", nil
 		case arrow.IsInteger(a.DataType().ID()):
-			return "", "", lake.Errorf(lake.KindInvalid, "the value is out of the range of %s", c.SQLType())
+			return "", "", lake.Errorf(lake.KindInvalid, "the value %s is out of the range of %s", Shown(a, row), c.SQLType())
 		case isText(a.DataType().ID()):
-			return "", "", lake.Errorf(lake.KindInvalid, "the text is not a value of %s", c.SQLType())
+			return "", "", lake.Errorf(lake.KindInvalid, "the text %s is not a value of %s", Shown(a, row), c.SQLType())
 		}
 		return text, "", nil
 	}
 	return castTo(text, c), "TRY_CAST(" + text + " AS " + c.SQLType() + ") IS NOT NULL", nil
+}
+
+// shownRunes is how much of a value an error shows.
+const shownRunes = 32
+
+// Shown returns the beginning of a value for an error about it: text in quotes.
+func Shown(a arrow.Array, row int) string {
+	a, row = innermost(a, row)
+	text := a.ValueStr(row)
+	if runes := []rune(text[:min(len(text), 4*shownRunes)]); len(runes) > shownRunes {
+		text = string(runes[:shownRunes]) + "..."
+	}
+	if isText(a.DataType().ID()) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // innermost returns the array and row that a dictionary or a run refers to.
@@ -150,7 +166,7 @@ func rational(a arrow.Array, row int) (value *big.Rat, ok bool) {
 	case array.ExtensionArray:
 		return nil, false
 	case *array.Float16:
-		return new(big.Rat).SetFloat64(float64(a.Value(row).Float32())), true
+		return new(big.Rat).SetFloat64(float64(lake.HalfToFloat(a.Value(row)))), true
 	case *array.Float32:
 		text = strconv.FormatFloat(float64(a.Value(row)), 'g', -1, 32)
 	case *array.Float64:

@@ -53,7 +53,7 @@ func literal(a arrow.Array, row int, c *lake.Column) (string, error) {
 	case *array.Boolean:
 		return castText(strconv.FormatBool(a.Value(row)), c), nil
 	case *array.Float16:
-		return floatLiteral(float64(a.Value(row).Float32()), 32, c), nil
+		return floatLiteral(float64(lake.HalfToFloat(a.Value(row))), 32, c), nil
 	case *array.Float32:
 		return floatLiteral(float64(a.Value(row)), 32, c), nil
 	case *array.Float64:

@@ -169,3 +169,33 @@ def test_what_would_lose_something_is_refused(shared, table, values, kind, text)
     with harness.raises(kind, "odd", text):
         shared.ingest(table, pa.table({"odd": values}))
     assert shared.rows(f"SELECT count(*) FROM information_schema.tables WHERE table_name = '{table}'") == [(0,)]
+
+
+def test_half_floats_keep_every_value(server, name):
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[~np.isnan(halves)]
+    server.ingest(name, pa.table({"i": range(len(halves)), "h": pa.array(halves)}))
+    got = server.table(f"SELECT h FROM {name} ORDER BY i").column(0).to_numpy()
+    assert got.tobytes() == halves.astype(np.float32).tobytes()
+    least = np.float16(6e-08)
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT ?", pa.record_batch([pa.array([least])], names=["h"]))
+        assert cursor.fetchall() == [(float(least),)]
+
+
+def test_a_blob_literal_is_a_blob(server, name):
+    assert server.rows("SELECT X'00ff41', x'', octet_length(X'0102')") == [(b"\x00\xffA", b"", 2)]
+    server.run(f"CREATE TABLE {name} (b BLOB DEFAULT X'ab')", f"INSERT INTO {name} VALUES (X'00'), (DEFAULT)")
+    assert server.rows(f"SELECT b FROM {name} WHERE b >= X'00' ORDER BY b") == [(b"\x00",), (b"\xab",)]
+    with harness.raises("invalid", "blob literal", "column 8"):
+        server.rows("SELECT X'0'")
+
+
+def test_an_error_about_a_parameter_shows_the_value_and_the_type(server):
+    for value, typ, texts in [
+        ("abc", "INTEGER", ['"abc"', "INTEGER"]),
+        ("x" * 100, "BIGINT", ['"' + "x" * 32 + '..."', "BIGINT"]),
+        ("soon", "TIMESTAMP", ['"soon"', "timestamp"]),
+    ]:
+        with harness.raises("invalid", "parameter 1", *texts):
+            server.rows(f"SELECT CAST(? AS {typ}) = CAST(? AS {typ})", (value, value))

@@ -129,7 +129,9 @@ func TestParametersThatTheirPlaceCannotHold(t *testing.T) {
 		}
 		require.ErrorIs(t, err, lake.ErrInvalid, "%s with %s", c.sql, c.value)
 		require.Regexp(t, `parameter 1|bind parameters: column "`, err.Error(), "%s with %s", c.sql, c.value)
-		require.NotContains(t, err.Error(), strings.Trim(c.value, `"`), "the value is not shown")
+		if strings.Contains(err.Error(), "parameter 1") { // those of whole columns have no one value
+			require.ErrorContains(t, err, strings.Trim(c.value, `"`), "the value is shown")
+		}
 	}
 	require.Equal(t, []string{"1"}, b.rows(t, "SELECT count(*) FROM v"))
 }

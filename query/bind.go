@@ -159,6 +159,7 @@ func NewConverter(schema *arrow.Schema) *Converter {
 // castCheck is an SQL condition that is true if a value can be converted.
 type castCheck struct {
 	column int
+	value  string // the beginning of it
 	sql    string
 }
 
@@ -172,7 +173,7 @@ func (c *Converter) literal(values arrow.RecordBatch, column, row int) (string, 
 	}
 	text, check, err := engine.LiteralAs(values.Column(column), row, c.types[column])
 	if check != "" {
-		c.checks = append(c.checks, castCheck{column: column, sql: check})
+		c.checks = append(c.checks, castCheck{column: column, value: engine.Shown(values.Column(column), row), sql: check})
 	}
 	return text, err
 }
@@ -191,8 +192,8 @@ func (c *Converter) Check(ctx context.Context, e Evaluator) error {
 			return fmt.Errorf("bind parameters: %w", err)
 		}
 		if at, ok := found.(*array.Int64); ok && at.Value(0) > 0 {
-			column := checks[at.Value(0)-1].column
-			return lake.Errorf(lake.KindInvalid, "bind parameter %d: the value cannot be converted to %s", column+1, c.types[column])
+			failed := &checks[at.Value(0)-1]
+			return lake.Errorf(lake.KindInvalid, "bind parameter %d: the value %s cannot be converted to %s", failed.column+1, failed.value, c.types[failed.column])
 		}
 	}
 	return nil

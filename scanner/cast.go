@@ -159,7 +159,7 @@ func castFloat(from, target arrow.DataType) (converter, bool) {
 			for i := range arr.Len() {
 				if half.IsNull(i) {
 					b.AppendNull()
-				} else if err := lake.AppendValue(b, lake.Value{Float: float64(half.Value(i).Float32())}); err != nil {
+				} else if err := lake.AppendValue(b, lake.Value{Float: float64(lake.HalfToFloat(half.Value(i)))}); err != nil {
 					return nil, err
 				}
 			}

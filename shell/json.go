@@ -65,7 +65,7 @@ func appendJSONScalar(out []byte, a arrow.Array, i int) ([]byte, bool) {
 	case *array.Boolean:
 		return strconv.AppendBool(out, a.Value(i)), true
 	case *array.Float16:
-		return appendJSONFloat(out, float64(a.Value(i).Float32()), 32), true
+		return appendJSONFloat(out, float64(lake.HalfToFloat(a.Value(i))), 32), true
 	case *array.Float32:
 		return appendJSONFloat(out, float64(a.Value(i)), 32), true
 	case *array.Float64:

@@ -42,7 +42,7 @@ func scalar(a arrow.Array, i int) (string, bool) {
 	case *array.Null:
 		return nullText, true
 	case *array.Float16:
-		return lake.FormatFloat(float64(a.Value(i).Float32()), 32), true
+		return lake.FormatFloat(float64(lake.HalfToFloat(a.Value(i))), 32), true
 	case *array.Float32:
 		return lake.FormatFloat(float64(a.Value(i)), 32), true
 	case *array.Float64:

@@ -284,7 +284,7 @@ func appendHalves(dst *pqenc.Values, arr arrow.Array, r rows) error {
 		if r.idx != nil {
 			at = int(r.idx[i])
 		}
-		f := values.Value(at).Float32()
+		f := lake.HalfToFloat(values.Value(at))
 		if dst.Leaf.Kind == pqenc.Float64 {
 			dst.F64 = append(dst.F64, float64(f))
 		} else {

@@ -87,6 +87,11 @@ func Classify(text string) (*Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rewritten, err := blobLiterals(text, tokens); err != nil {
+		return nil, err
+	} else if rewritten != text {
+		return Classify(rewritten)
+	}
 	spans := split(text, tokens)
 	switch len(spans) {
 	case 0:
