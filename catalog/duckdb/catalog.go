@@ -14,6 +14,7 @@ import (
 
 	duckdbgo "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/catalog/sqlcatalog"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/internal/durable"
@@ -55,7 +56,9 @@ type Options struct {
 // Catalog is a catalog in a DuckDB file that this process has locked.
 type Catalog struct {
 	*sqlcatalog.Catalog
-	lock *lockFile // nil for a catalog in memory
+	lock    *lockFile // nil for a catalog in memory
+	witness *witness  // likewise
+	log     *slog.Logger
 
 	closeOnce sync.Once
 	closeErr  error
@@ -71,7 +74,10 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 	if o.Clock == nil {
 		return nil, lake.Errorf(lake.KindInvalid, "open catalog: no clock")
 	}
-	c := &Catalog{}
+	c := &Catalog{log: o.Logger}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
 	if strings.Contains(o.Path, "?") {
 		// DuckDB takes what follows for parameters and names its log otherwise.
 		return nil, lake.Errorf(lake.KindInvalid, "catalog path %q has a question mark", o.Path)
@@ -89,6 +95,11 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 			err = errors.Join(err, c.lock.release())
 		}
 	}()
+	if o.Path != "" {
+		if err := checkMissing(o.Path, o.DataPath); err != nil {
+			return nil, err
+		}
+	}
 	logged := hasLog(o.Path)
 	db, err := c.open(ctx, o)
 	if err != nil {
@@ -108,6 +119,9 @@ func Open(ctx context.Context, o Options) (_ *Catalog, err error) {
 		folder := filepath.Dir(o.Path)
 		if err := durable.SyncFolder(folder); err != nil {
 			return nil, errors.Join(lake.Wrap(lake.KindUnavailable, "sync folder "+folder, err), c.Catalog.Close())
+		}
+		if c.witness, err = openWitness(ctx, c.Catalog, o.Path); err != nil {
+			return nil, errors.Join(err, c.Catalog.Close())
 		}
 	}
 	return c, nil
@@ -139,8 +153,35 @@ func hasLog(path string) bool {
 
 // Close writes the log back into the file, closes it and releases its lock.
 func (c *Catalog) Close() error {
-	c.closeOnce.Do(func() { c.closeErr = errors.Join(c.Catalog.Close(), c.lock.release()) })
+	c.closeOnce.Do(func() { c.closeErr = errors.Join(c.Catalog.Close(), c.witness.close(), c.lock.release()) })
 	return c.closeErr
+}
+
+// Snapshot is that of sqlcatalog.Catalog; KindUnavailable if the file is not there any more.
+func (c *Catalog) Snapshot(ctx context.Context, sel catalog.Selector) (lake.Snapshot, error) {
+	if err := c.witness.present(); err != nil {
+		return lake.Snapshot{}, err
+	}
+	return c.Catalog.Snapshot(ctx, sel)
+}
+
+// Commit is that of sqlcatalog.Catalog; KindUnavailable, with nothing committed, if the file
+// is not there any more, and KindIndeterminate if it went meanwhile.
+func (c *Catalog) Commit(ctx context.Context, commit catalog.Commit) (catalog.Result, error) {
+	if err := c.witness.present(); err != nil {
+		return catalog.Result{}, err
+	}
+	result, err := c.Catalog.Commit(ctx, commit)
+	if err != nil {
+		return result, err
+	}
+	if err := c.witness.present(); err != nil {
+		return catalog.Result{}, lake.Wrap(lake.KindIndeterminate, "commit", err)
+	}
+	if err := c.witness.advance(result.Snapshot.ID); err != nil {
+		c.log.WarnContext(ctx, "the witness of the catalog is behind", slog.String("error", err.Error()))
+	}
+	return result, nil
 }
 
 // openDatabase attaches the file to a DuckDB that lives in memory: so its path
