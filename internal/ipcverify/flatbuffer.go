@@ -39,7 +39,7 @@ func (b buffer) table(at int64) (table, error) {
 	if !b.within(at, 4) {
 		return t, errFlatBuffer
 	}
-	t.vt = at - int64(int32(binary.LittleEndian.Uint32(b[at:]))) //nolint:gosec // a signed offset
+	t.vt = at - int64(int32(binary.LittleEndian.Uint32(b[at:])))
 	if !b.within(t.vt, 4) {
 		return t, errFlatBuffer
 	}
@@ -76,11 +76,11 @@ func (t table) integer(number int, size, absent int64) (int64, error) {
 	case 1:
 		return int64(int8(t.buf[at])), nil
 	case 2:
-		return int64(int16(binary.LittleEndian.Uint16(t.buf[at:]))), nil //nolint:gosec // signed
+		return int64(int16(binary.LittleEndian.Uint16(t.buf[at:]))), nil
 	case 4:
-		return int64(int32(binary.LittleEndian.Uint32(t.buf[at:]))), nil //nolint:gosec // signed
+		return int64(int32(binary.LittleEndian.Uint32(t.buf[at:]))), nil
 	}
-	return int64(binary.LittleEndian.Uint64(t.buf[at:])), nil //nolint:gosec // signed
+	return int64(binary.LittleEndian.Uint64(t.buf[at:])), nil
 }
 
 // reference follows the offset in a field; 0 if it is absent.

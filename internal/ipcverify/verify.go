@@ -218,7 +218,7 @@ func (b *batch) column(f *field, top bool) error {
 		return errFewNodes
 	}
 	buf := b.header.buf
-	length, nulls := int64(binary.LittleEndian.Uint64(buf[b.nodes:])), int64(binary.LittleEndian.Uint64(buf[b.nodes+8:])) //nolint:gosec // signed
+	length, nulls := int64(binary.LittleEndian.Uint64(buf[b.nodes:])), int64(binary.LittleEndian.Uint64(buf[b.nodes+8:]))
 	b.nodes, b.nodeCount = b.nodes+16, b.nodeCount-1
 	if length < 0 || length > math.MaxInt32 || nulls < 0 || nulls > length || top && length != b.rows {
 		return errors.New("a column has no possible number of rows")
@@ -228,7 +228,7 @@ func (b *batch) column(f *field, top bool) error {
 		if b.variadicCount == 0 {
 			return errFewNodes
 		}
-		more := int64(binary.LittleEndian.Uint64(buf[b.variadic:])) //nolint:gosec // signed
+		more := int64(binary.LittleEndian.Uint64(buf[b.variadic:]))
 		b.variadic, b.variadicCount = b.variadic+8, b.variadicCount-1
 		if more < 0 || more > b.bufferCount {
 			return errors.New("a column of views has no possible number of buffers")
@@ -267,7 +267,7 @@ func (b *batch) buffer() error {
 		return errFewNodes
 	}
 	buf := b.header.buf
-	offset, length := int64(binary.LittleEndian.Uint64(buf[b.buffers:])), int64(binary.LittleEndian.Uint64(buf[b.buffers+8:])) //nolint:gosec // signed
+	offset, length := int64(binary.LittleEndian.Uint64(buf[b.buffers:])), int64(binary.LittleEndian.Uint64(buf[b.buffers+8:]))
 	b.buffers, b.bufferCount = b.buffers+16, b.bufferCount-1
 	if !buffer(b.body).within(offset, length) {
 		return errors.New("a buffer lies outside of the body")
@@ -277,7 +277,7 @@ func (b *batch) buffer() error {
 		if length < 8 {
 			return errors.New("a compressed buffer is too short")
 		}
-		size = int64(binary.LittleEndian.Uint64(b.body[offset:])) //nolint:gosec // signed
+		size = int64(binary.LittleEndian.Uint64(b.body[offset:]))
 		switch {
 		case size == -1: // not compressed, since that would take more
 			size = length - 8

@@ -88,7 +88,7 @@ func zstdContent(b []byte, flag byte, single bool) (content int64, rest []byte, 
 	case 2:
 		content = int64(binary.LittleEndian.Uint32(b))
 	default:
-		content = int64(binary.LittleEndian.Uint64(b)) //nolint:gosec // checked by the caller
+		content = int64(binary.LittleEndian.Uint64(b))
 	}
 	return content, b[width:], content >= 0
 }
