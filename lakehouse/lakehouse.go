@@ -121,6 +121,9 @@ func New(c Components, o Options) *Lakehouse {
 	kept := newCaches(c, o)
 	area := staging.New(lease.New(c.Catalog, c.Clock, c.Log, lease.Options{}), c.Catalog, c.Bucket, c.Log)
 	running := workload.New(c.Clock, o.Workload)
+	if c.Policy != nil {
+		o.Sessions.AdminFunc, o.Transactions.AdminFunc = c.Policy.Admin, c.Policy.Admin
+	}
 	open := session.NewRegistry(c.Clock, o.Sessions)
 	transactions := txn.NewManager(txn.Components{Store: txnStore{c.Catalog, area}, Clock: c.Clock, Log: c.Log}, o.Transactions)
 	views := view.New(view.Components{

@@ -75,6 +75,13 @@ func TestOnlyALookAtWhatRunsNeedsNoTurn(t *testing.T) {
 	who := b.connect(t)
 	rows := who.start(t, "one", endless)
 	require.True(t, rows.Reader.Next())
+	read := make(chan struct{}) // all the time: its turn would be taken otherwise
+	go func() {
+		defer close(read)
+		for rows.Reader.Next() {
+		}
+		rows.Reader.Release()
+	}()
 	for _, sql := range []string{
 		"FROM lake.statements()", "SELECT id, sql FROM lake.statements() WHERE rows >= 0 ORDER BY started",
 		"SELECT count(*) FROM lake.sessions()", "CALL lake.statements()",
@@ -94,7 +101,8 @@ func TestOnlyALookAtWhatRunsNeedsNoTurn(t *testing.T) {
 		_, err := b.query(t.Context(), statement.Statement{SQL: sql})
 		require.ErrorIs(t, err, lake.ErrExhausted, sql)
 	}
-	rows.Reader.Release()
+	who.do("KILL 'one'")
+	<-read
 	require.NotEmpty(t, who.read("SELECT 1"))
 }
 

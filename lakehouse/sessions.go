@@ -34,7 +34,12 @@ func (s *Sessions) Open(ctx context.Context, of *auth.Identity) (*session.Sessio
 	if !errors.Is(err, lake.ErrExhausted) {
 		return x, err
 	}
-	unused := s.registry.Unused(func(x *session.Session) bool { return !s.transactions.Open(x) })
+	// Their own first: those of others make no room in the share of a user.
+	own := func(x *session.Session) bool { return !s.transactions.Open(x) && x.Identity().Name() == of.Name() }
+	unused := s.registry.Unused(own)
+	if unused == nil && !errors.Is(err, auth.ErrShare) {
+		unused = s.registry.Unused(func(x *session.Session) bool { return !s.transactions.Open(x) })
+	}
 	if unused == nil {
 		return nil, err
 	}

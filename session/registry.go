@@ -10,7 +10,6 @@ import (
 
 	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/internal/clock"
-	"github.com/flightlake/flightlake/lake"
 )
 
 // unusedMin is how long a session must not have been used to give way to another.
@@ -26,8 +25,10 @@ const (
 // Options are the limits of a Registry and its sessions. The zero value is usable.
 type Options struct {
 	// SessionsMax is the number of open sessions, beyond which those give way that
-	// keep nothing; 0 means 10,000.
+	// keep nothing; 0 means 10,000. See auth.Shares for how many of them one user may open.
 	SessionsMax int
+	// AdminFunc tells administrators from other users; nil means that there are none.
+	AdminFunc func(*auth.Identity) bool
 	// IdleTimeout is how long a session may be unused; 0 means 8 hours.
 	IdleTimeout time.Duration
 	// TemporaryBytesMax bounds the files of the temporary tables of one session;
@@ -59,24 +60,28 @@ type Registry struct {
 
 	mu   sync.Mutex
 	open map[ID]*Session // guarded by mu
+	// INVARIANT: shares counts the sessions in open.
+	shares *auth.Shares // guarded by mu
 }
 
 // NewRegistry returns a Registry without sessions.
 func NewRegistry(c clock.Clock, o Options) *Registry {
 	r := &Registry{clock: c, options: o.withDefaults(), files: newTemporaryFiles(), open: map[ID]*Session{}}
+	r.shares = auth.NewShares("sessions are open", r.options.SessionsMax)
 	r.temporaryIDs.Store(temporaryIDs)
 	return r
 }
 
 // Open begins a session of an identity.
 //
-// Errors: KindExhausted at the limit of sessions.
+// Errors: KindExhausted at the limit of sessions, or the user's share of it.
 func (r *Registry) Open(of *auth.Identity) (*Session, error) {
 	x := newSession(r, of)
+	admin := r.options.AdminFunc != nil && r.options.AdminFunc(of)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.open) >= r.options.SessionsMax {
-		return nil, lake.Errorf(lake.KindExhausted, "%d sessions are open, which is the limit; close some, or wait until idle ones end", len(r.open))
+	if err := r.shares.Take(of, admin); err != nil {
+		return nil, err
 	}
 	r.open[x.id] = x
 	return x, nil
@@ -106,7 +111,10 @@ func (r *Registry) Get(id ID) (*Session, bool) {
 // whether it was open: what belongs to it is then the caller's to end.
 func (r *Registry) Remove(x *Session) bool {
 	r.mu.Lock()
-	delete(r.open, x.id)
+	if _, ok := r.open[x.id]; ok {
+		delete(r.open, x.id)
+		r.shares.Give(x.identity)
+	}
 	r.mu.Unlock()
 	return x.end()
 }

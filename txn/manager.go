@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flightlake/flightlake/auth"
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/internal/clock"
 	"github.com/flightlake/flightlake/lake"
@@ -53,6 +54,8 @@ type Options struct {
 	// IdleTimeout is after how long without a statement a transaction that changed
 	// something is rolled back; 0 means 10 minutes.
 	IdleTimeout time.Duration
+	// AdminFunc tells administrators from other users; nil means that there are none.
+	AdminFunc func(*auth.Identity) bool
 }
 
 // Manager begins and ends transactions, and finds those that calls belong to. Safe
@@ -60,13 +63,14 @@ type Options struct {
 type Manager struct {
 	Components
 	idleTimeout time.Duration
+	adminFunc   func(*auth.Identity) bool // nil: there are none
 	registry    *registry
 	ids         atomic.Int64 // the last id of a table that a transaction made
 }
 
 // NewManager returns a Manager without transactions.
 func NewManager(c Components, o Options) *Manager {
-	return &Manager{Components: c, idleTimeout: cmp.Or(o.IdleTimeout, idleTimeoutDefault), registry: newRegistry()}
+	return &Manager{Components: c, idleTimeout: cmp.Or(o.IdleTimeout, idleTimeoutDefault), adminFunc: o.AdminFunc, registry: newRegistry()}
 }
 
 // Begin makes a transaction; it pins no snapshot and takes no lock.
@@ -121,7 +125,8 @@ func (m *Manager) newWork(x *session.Session) *Work {
 // admit makes a transaction findable. A session that ends at the same moment
 // takes it along.
 func (m *Manager) admit(ctx context.Context, t *Transaction) error {
-	if err := m.registry.add(t); err != nil || t.session == nil {
+	admin := m.adminFunc != nil && m.adminFunc(t.identity)
+	if err := m.registry.add(t, admin); err != nil || t.session == nil {
 		return err
 	}
 	if err := t.session.Enter(); err != nil {

@@ -67,7 +67,9 @@ type tombstone struct {
 // client that is late learns what became of its own. Safe for concurrent use: mu is
 // held for look-ups only, never while a transaction ends.
 type registry struct {
-	mu         sync.Mutex
+	mu sync.Mutex
+	// INVARIANT: shares counts the transactions in open.
+	shares     *auth.Shares                              // guarded by mu
 	open       map[session.TransactionID]*Transaction    // guarded by mu
 	bySession  map[*session.Session]*sessionTransactions // guarded by mu
 	tombstones map[session.TransactionID]tombstone       // guarded by mu
@@ -82,28 +84,29 @@ type sessionTransactions struct {
 
 func newRegistry() *registry {
 	return &registry{
-		open: map[session.TransactionID]*Transaction{}, bySession: map[*session.Session]*sessionTransactions{},
+		shares: auth.NewShares("transactions are open", transactionsMax),
+		open:   map[session.TransactionID]*Transaction{}, bySession: map[*session.Session]*sessionTransactions{},
 		tombstones: map[session.TransactionID]tombstone{},
 	}
 }
 
 // add makes a transaction findable.
 //
-// Errors: KindExhausted at the limit; KindState for a second one of SQL in a session.
-func (r *registry) add(t *Transaction) error {
+// Errors: KindExhausted at the limit, or the user's share of it; KindState for a second one of SQL in a session.
+func (r *registry) add(t *Transaction, admin bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.open) >= transactionsMax {
-		return lake.Errorf(lake.KindExhausted, "%d transactions are open, which is the limit; end some", len(r.open))
+	if of := r.bySession[t.session]; t.session != nil && of != nil && t.sql && of.sql != nil {
+		return errOpenAlready()
+	}
+	if err := r.shares.Take(t.identity, admin); err != nil {
+		return err
 	}
 	if t.session != nil {
 		of := r.bySession[t.session]
-		switch {
-		case of == nil:
+		if of == nil {
 			of = &sessionTransactions{}
 			r.bySession[t.session] = of
-		case t.sql && of.sql != nil:
-			return errOpenAlready()
 		}
 		if t.sql {
 			of.sql = t
@@ -128,6 +131,7 @@ func (r *registry) remove(t *Transaction, how string) bool {
 		return false
 	}
 	delete(r.open, t.id)
+	r.shares.Give(t.identity)
 	if of := r.bySession[t.session]; t.session != nil && of != nil {
 		if of.sql == t {
 			of.sql = nil

@@ -19,11 +19,10 @@ func (b buffer) within(at, size int64) bool {
 
 // table is a table of a FlatBuffer, with its vtable.
 type table struct {
-	buf  buffer
-	at   int64 // of the table
-	size int64 // of the table's inline data
-	vt   int64 // of the vtable
-	vts  int64 // size of the vtable
+	buf buffer
+	at  int64 // of the table
+	vt  int64 // of the vtable
+	vts int64 // size of the vtable
 }
 
 // root returns the table that a FlatBuffer holds.
@@ -43,8 +42,10 @@ func (b buffer) table(at int64) (table, error) {
 	if !b.within(t.vt, 4) {
 		return t, errFlatBuffer
 	}
-	t.vts, t.size = int64(binary.LittleEndian.Uint16(b[t.vt:])), int64(binary.LittleEndian.Uint16(b[t.vt+2:]))
-	if t.vts < 4 || t.vts%2 != 0 || !b.within(t.vt, t.vts) || t.size < 4 || !b.within(at, t.size) {
+	// The size of the table's own data, which follows, says nothing: Go's builder has tables of
+	// several sizes share a vtable.
+	t.vts = int64(binary.LittleEndian.Uint16(b[t.vt:]))
+	if t.vts < 4 || t.vts%2 != 0 || !b.within(t.vt, t.vts) {
 		return t, errFlatBuffer
 	}
 	return t, nil
@@ -60,7 +61,7 @@ func (t table) field(number int, size int64) (int64, error) {
 	if offset == 0 {
 		return 0, nil
 	}
-	if offset < 4 || offset+size > t.size {
+	if offset < 4 || !t.buf.within(t.at+offset, size) {
 		return 0, errFlatBuffer
 	}
 	return t.at + offset, nil
