@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -115,7 +116,11 @@ func (s *Executor) ingestTarget(ctx context.Context, v *view.View, in statement.
 		if t.columns, err = s.fixDefaults(ctx, t.columns, rows); err != nil {
 			return nil, err
 		}
-		return t, writer.CheckFit(t.columns, rows)
+		err := writer.CheckFit(t.columns, rows)
+		if errors.Is(err, lake.ErrInvalid) && in.IfMissing == statement.MissingCreate { // as ADBC has it for create_append
+			err = lake.Errorf(lake.KindExists, "table %s.%s already exists, and the rows do not fit: %w", schema.Name, table.Name, err)
+		}
+		return t, err
 	}
 	columns, err := lake.ColumnsFromArrow(rows)
 	if err != nil {

@@ -2,6 +2,7 @@ package flightsvc
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
@@ -48,7 +49,10 @@ func (s *sessionServer) GetSessionOptions(ctx context.Context, _ *flight.GetSess
 }
 
 // SetSessionOptions sets each option by itself: what fails is told by name, and
-// the others are set.
+// the others are set. A catalog or schema that does not exist ends the call instead, before
+// anything is set: clients that look at no outcome would work elsewhere than they were told.
+//
+// Errors: KindNotFound.
 func (s *sessionServer) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
 	caller := callOf(ctx).caller()
 	x, err := caller.Open(ctx)
@@ -56,7 +60,17 @@ func (s *sessionServer) SetSessionOptions(ctx context.Context, req *flight.SetSe
 		return nil, err
 	}
 	res := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
-	for name, value := range req.GetSessionOptions() {
+	options := req.GetSessionOptions()
+	for _, name := range []string{catalogOption, schemaOption} {
+		value, ok := options[name]
+		if !ok {
+			continue
+		}
+		if err := s.sessions.SetOption(ctx, x, name, optionValue(value)); errors.Is(err, lake.ErrNotFound) {
+			return nil, err
+		}
+	}
+	for name, value := range options {
 		if err := s.sessions.SetOption(ctx, x, name, optionValue(value)); err != nil {
 			_, known := x.Options()[name]
 			res.Errors[name] = optionError(err, known)

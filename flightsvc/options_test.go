@@ -28,12 +28,12 @@ func TestSetSessionOptionsTellsEachFailureAndSetsTheRest(t *testing.T) {
 	t.Parallel()
 	h := setup(t, Options{})
 	options, err := flight.NewSessionOptionValues(map[string]any{
-		"catalog": "other", "application_name": "a", "timestamptz": int64(3), "statement_timeout": []string{"1"},
+		"application_name": "a", "timestamptz": int64(3), "statement_timeout": []string{"1"},
 	})
 	require.NoError(t, err)
 	res, err := h.SetSessionOptions(t.Context(), &flight.SetSessionOptionsRequest{SessionOptions: options})
 	require.NoError(t, err)
-	require.Len(t, res.GetErrors(), 3)
+	require.Len(t, res.GetErrors(), 2)
 	for name, e := range res.GetErrors() {
 		require.Equal(t, flight.SetSessionOptionsResultErrorInvalidValue, e.GetValue(), name)
 	}
@@ -43,6 +43,21 @@ func TestSetSessionOptionsTellsEachFailureAndSetsTheRest(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, res.GetErrors())
 	require.Empty(t, h.option(t, "application_name"))
+}
+
+func TestACatalogOrSchemaThatDoesNotExistEndsTheCall(t *testing.T) {
+	t.Parallel()
+	h := setup(t, Options{})
+	h.set(t, "application_name", "before")
+	for name, value := range map[string]string{"catalog": "other", "schema": "nosuch"} {
+		options, err := flight.NewSessionOptionValues(map[string]any{name: value, "application_name": "after"})
+		require.NoError(t, err)
+		_, err = h.SetSessionOptions(t.Context(), &flight.SetSessionOptionsRequest{SessionOptions: options})
+		require.Equal(t, codes.NotFound, status.Code(err), name)
+		require.ErrorContains(t, err, value)
+		require.Equal(t, "before", h.option(t, "application_name"), "nothing is set")
+		require.Equal(t, "main", h.option(t, "schema"))
+	}
 }
 
 // option reads a session option of the default connection.

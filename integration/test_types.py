@@ -199,3 +199,13 @@ def test_an_error_about_a_parameter_shows_the_value_and_the_type(server):
     ]:
         with harness.raises("invalid", "parameter 1", *texts):
             server.rows(f"SELECT CAST(? AS {typ}) = CAST(? AS {typ})", (value, value))
+
+
+def test_rows_that_do_not_fit_the_table_of_create_append_say_that_it_exists(server, name):
+    server.ingest(name, pa.table({"i": [1]}))
+    for misfit in (pa.table({"zz": [1]}), pa.table({"i": ["x"]})):
+        with harness.raises("exists", f"table main.{name} already exists"):
+            server.ingest(name, misfit, "create_append")
+        with harness.raises("invalid"):
+            server.ingest(name, misfit, "append")
+    assert server.ingest(name, pa.table({"i": [2]}), "create_append") == 1

@@ -58,10 +58,9 @@ type Registry struct {
 	// temporaryIDs is the last id of a temporary table.
 	temporaryIDs atomic.Int64
 
-	mu   sync.Mutex
-	open map[ID]*Session // guarded by mu
-	// INVARIANT: shares counts the sessions in open.
-	shares *auth.Shares // guarded by mu
+	mu     sync.Mutex
+	open   map[ID]*Session // guarded by mu
+	shares *auth.Shares    // of what is open; guarded by mu
 }
 
 // NewRegistry returns a Registry without sessions.

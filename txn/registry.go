@@ -67,9 +67,8 @@ type tombstone struct {
 // client that is late learns what became of its own. Safe for concurrent use: mu is
 // held for look-ups only, never while a transaction ends.
 type registry struct {
-	mu sync.Mutex
-	// INVARIANT: shares counts the transactions in open.
-	shares     *auth.Shares                              // guarded by mu
+	mu         sync.Mutex
+	shares     *auth.Shares                              // of what is open; guarded by mu
 	open       map[session.TransactionID]*Transaction    // guarded by mu
 	bySession  map[*session.Session]*sessionTransactions // guarded by mu
 	tombstones map[session.TransactionID]tombstone       // guarded by mu
