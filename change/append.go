@@ -146,7 +146,7 @@ func (s *Executor) publishFiles(ctx context.Context, t *target, r appendRequest,
 	for attempt := 1; ; attempt++ {
 		result, err := s.publish(ctx, t.view, catalog.Commit{Token: r.token, Base: r.base, Operations: t.operations(files)})
 		retry := errors.Is(err, lake.ErrConflict) || t.creates() && (errors.Is(err, lake.ErrExists) || errors.Is(err, lake.ErrNotFound))
-		if !retry || r.resolveFunc == nil || attempt == attemptsMax {
+		if !retry || r.resolveFunc == nil || attempt == attemptsMax || t.reads { // of another table, other rows would be read
 			return result, err
 		}
 		now, againErr := s.resolveAgain(ctx, t, r.resolveFunc)
@@ -154,7 +154,7 @@ func (s *Executor) publishFiles(ctx context.Context, t *target, r appendRequest,
 			return catalog.Result{}, againErr
 		}
 		if !sameShape(t, now) {
-			return catalog.Result{}, err
+			return catalog.Result{}, lake.Errorf(lake.KindConflict, "table %q was created or replaced meanwhile, with other columns; run the statement again: %w", t.name, err)
 		}
 		t = now
 	}

@@ -245,7 +245,7 @@ func (s *Executor) publishTemporary(ctx context.Context, v *view.View, beside, c
 // swap replaces the temporary tables, and does in the transaction what stands beside.
 func swap(v *view.View, beside catalog.Commit, before, after *overlay.Overlay) (bool, error) {
 	if v.Work == nil {
-		return v.Into.SwapTemporary(before, after)
+		return v.Into.SwapTemporary(nil, before, after)
 	}
 	_, done, err := v.Work.Apply(beside, &txn.Swap{Before: before, After: after})
 	return done, err

@@ -179,6 +179,7 @@ func (s *Executor) insertQuery(ctx context.Context, run *workload.Statement, t *
 	if err != nil {
 		return nil, err
 	}
+	t.reads = t.reads || p.Reads(t.table)
 	columns, err := t.named(st.Insert.Columns)
 	if err != nil {
 		return nil, err
@@ -252,7 +253,12 @@ func (s *Executor) insertValues(ctx context.Context, run *workload.Statement, t 
 			release()
 			return nil, err
 		}
-		if inserts[i] = insert; p != nil && p.Overlay() != nil {
+		inserts[i] = insert
+		if p == nil {
+			continue
+		}
+		t.reads = t.reads || p.Reads(t.table)
+		if p.Overlay() != nil {
 			overlay = p.Overlay()
 		}
 	}

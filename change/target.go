@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/flightlake/flightlake/catalog"
 	"github.com/flightlake/flightlake/lake"
@@ -25,6 +27,8 @@ type target struct {
 	table  *lake.Table // nil if it does not exist
 	// replace drops table in the same Commit.
 	replace bool
+	// reads is set if the rows were read from table.
+	reads   bool
 	columns []lake.Column
 	spec    *lake.PartitionSpec
 	path    string
@@ -100,9 +104,14 @@ func (t *target) operations(files []lake.DataFile) []catalog.Operation {
 }
 
 // sameShape reports whether files written for a fit b too: the folder, the
-// columns that reach the file and the partitioning are the same.
+// columns that reach the file and the partitioning are the same. Of two tables, field ids say
+// nothing about which column is which, and names do; where both were there before, what
+// stands in the files for columns that the rows lack must be the defaults of both.
 func sameShape(a, b *target) bool {
 	if a.path != b.path || len(a.columns) != len(b.columns) || (a.spec == nil) != (b.spec == nil) {
+		return false
+	}
+	if a.table != nil && b.table != nil && a.table.ID != b.table.ID && !slices.EqualFunc(a.table.Columns, b.table.Columns, sameDefault) {
 		return false
 	}
 	for i := range a.columns {
@@ -124,8 +133,10 @@ func sameShape(a, b *target) bool {
 	return true
 }
 
+func sameDefault(a, b lake.Column) bool { return a.DefaultSQL() == b.DefaultSQL() }
+
 func sameColumn(a, b *lake.Column) bool {
-	if a.ID != b.ID || a.Type != b.Type || a.Nullable != b.Nullable || len(a.Children) != len(b.Children) {
+	if a.ID != b.ID || !strings.EqualFold(a.Name, b.Name) || a.Type != b.Type || a.Nullable != b.Nullable || len(a.Children) != len(b.Children) {
 		return false
 	}
 	for i := range a.Children {

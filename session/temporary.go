@@ -99,6 +99,9 @@ type temporaryTables struct {
 	// garbage is set if the bucket may hold files that no table has.
 	garbage bool
 	holders int // transactions that changed them and have not ended
+	// owner is the transaction that changed them and has not ended: until then nobody else
+	// changes them, because it would take that back with its own changes. Nil is nobody.
+	owner any
 }
 
 // Temporary returns the temporary tables as they are now; nil means none.
@@ -118,18 +121,25 @@ func (x *Session) SetTemporary(o *overlay.Overlay) {
 	}
 }
 
-// SwapTemporary replaces the temporary tables if they are still the given ones.
+// SwapTemporary replaces the temporary tables if they are still the given ones. With an owner,
+// a transaction, they are its own until ReleaseTemporary; nil is a statement outside of
+// transactions.
 //
-// Errors: KindUnauthenticated if the session has ended.
-func (x *Session) SwapTemporary(before, after *overlay.Overlay) (bool, error) {
+// Errors: KindUnauthenticated if the session has ended; KindState if they are another
+// transaction's.
+func (x *Session) SwapTemporary(owner any, before, after *overlay.Overlay) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended {
 		return false, errEnded()
 	}
+	if x.tables.owner != nil && x.tables.owner != owner {
+		return false, lake.Errorf(lake.KindState, "a transaction of the session has changed its temporary tables; end it before others change them")
+	}
 	if x.tables.over != before {
 		return false, nil
 	}
+	x.tables.owner = owner
 	if len(after.State().Schemas[0].Tables) == 0 {
 		after = nil
 	}
@@ -191,7 +201,7 @@ func (x *Session) DropTemporary() (folder string) {
 	defer x.mu.Unlock()
 	folder = x.tables.folder
 	x.registry.files.remove(folder)
-	x.tables = temporaryTables{holders: x.tables.holders}
+	x.tables = temporaryTables{holders: x.tables.holders, owner: x.tables.owner}
 	return folder
 }
 
@@ -208,6 +218,7 @@ func (x *Session) ReleaseTemporary() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.tables.holders--
+	x.tables.owner = nil
 	x.collect()
 }
 

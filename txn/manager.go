@@ -296,6 +296,7 @@ func (m *Manager) publish(ctx context.Context, w *Work, over *overlay.Overlay) (
 		switch {
 		case errors.Is(err, lake.ErrIndeterminate):
 			w.conclude("ended in a commit of which the outcome is not known", false)
+			m.discardFiles(ctx, w, over.Paths())
 			return statement.Update{}, err
 		case err != nil:
 			m.rolledBack(ctx, w, "was rolled back because its commit failed")

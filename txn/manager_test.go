@@ -2,11 +2,13 @@ package txn
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -135,4 +137,40 @@ func TestTwoEndsOfOneWorkBeginOneWork(t *testing.T) {
 	of.renew(over, next)
 	of.renew(over, m.newWork(nil))
 	require.Same(t, next, of.current())
+}
+
+// TestReturningToASavepointKeepsWhatComesMeanwhile has statements add files while others return
+// to a savepoint: what is committed in the end was not deleted.
+func TestReturningToASavepointKeepsWhatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		m, s := setup()
+		id, err := m.Begin(t.Context(), session.Caller{})
+		require.NoError(t, err)
+		c := session.Caller{Transaction: id}
+		w, done, err := m.Use(t.Context(), c, false)
+		require.NoError(t, err)
+		for i := range 5000 {
+			appendTo(t, w, fmt.Sprintf("main/t/base%d", i))
+		}
+		to, err := m.Savepoint(t.Context(), c, "s")
+		require.NoError(t, err)
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			for i := range 200 {
+				appendTo(t, w, fmt.Sprintf("main/t/f%d", i))
+			}
+		})
+		wait.Go(func() {
+			for range 20 {
+				assert.NoError(t, m.EndSavepoint(t.Context(), c, to, false))
+			}
+		})
+		wait.Wait()
+		done()
+		kept := w.Seen().Over.Paths()
+		for _, path := range s.discarded {
+			require.False(t, kept[path], path)
+		}
+	}
 }

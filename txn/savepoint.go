@@ -35,12 +35,12 @@ func (w *Work) save(name string) (int, error) {
 	if len(name) > savepointBytesMax {
 		return 0, lake.Errorf(lake.KindInvalid, "the name of a savepoint has %d bytes; %d are possible", len(name), savepointBytesMax)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var temporary *overlay.Overlay
 	if w.session != nil {
 		temporary = w.session.Temporary()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.how != "" {
 		return 0, w.ended()
 	}
@@ -128,7 +128,7 @@ func (m *Manager) endSavepoint(ctx context.Context, c session.Caller, name strin
 		return err
 	}
 	if !release {
-		m.discardFiles(ctx, w, w.reachable())
+		m.discard(ctx, w.dropUnreachable())
 	}
 	return nil
 }

@@ -231,7 +231,7 @@ func pathsOf(c catalog.Commit) []string {
 // does, and remembers those of before the first change. The caller holds mu, and has
 // made sure that the work has not ended: nothing would take the change back.
 func (w *Work) swapTemporary(s Swap) (bool, error) {
-	done, err := w.session.SwapTemporary(s.Before, s.After)
+	done, err := w.session.SwapTemporary(w, s.Before, s.After)
 	if done && !w.temporaryChanged {
 		w.temporary, w.temporaryChanged = s.Before, true
 		w.session.HoldTemporary()
@@ -288,6 +288,19 @@ func (w *Work) outcome() string {
 func (w *Work) drop(kept map[string]bool) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.dropAllBut(kept)
+}
+
+// dropUnreachable is drop for the files that the work shows no more, now or after it has
+// returned to a savepoint. Statements may add files at the same time.
+func (w *Work) dropUnreachable() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropAllBut(w.reachable())
+}
+
+// dropAllBut is drop for a caller that holds mu.
+func (w *Work) dropAllBut(kept map[string]bool) []string {
 	var still, removed []string
 	for _, path := range w.written {
 		if kept[path] {
@@ -335,10 +348,8 @@ func (w *Work) timeOut(now time.Time, limit time.Duration) bool {
 }
 
 // reachable returns the keys of the files that the work may still show: now, or
-// after it has returned to a savepoint.
+// after it has returned to a savepoint. The caller holds mu.
 func (w *Work) reachable() map[string]bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	out := w.over.Paths()
 	for i := range w.savepoints {
 		maps.Copy(out, w.savepoints[i].over.Paths())

@@ -253,6 +253,7 @@ func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.c.commitTimeout) // that of the COMMIT may have ended
 	defer cancel()
 	w.abandon(ctx)
+	w.c.latest.Store(nil) // it may be there: whoever asks next looks
 	id := g.head.snapshot.ID
 	for range outcomeAttempts {
 		var marker sql.NullString
@@ -270,6 +271,7 @@ func (w *writer) end(ctx context.Context, s *session, g *groupDraft) error {
 		}
 		commitErr = errors.Join(commitErr, err)
 	}
+	w.c.latest.Store(nil) // readers may have looked before it was there
 	return lake.Errorf(lake.KindIndeterminate, "outcome of snapshot %d is unknown: %w", id, commitErr)
 }
 
