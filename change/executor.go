@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/flightlake/flightlake/auth"
@@ -105,20 +106,24 @@ func (s *Executor) Execute(ctx context.Context, run *workload.Statement, st stat
 	if err != nil {
 		return statement.Update{}, err
 	}
-	var total statement.Update
-	for _, text := range texts {
+	total := statement.Update{Replayed: token != ""}
+	for i, text := range texts {
 		bound := parsed
 		if text != parsed.Text {
 			if bound, err = sqltext.Classify(text); err != nil {
 				return statement.Update{}, err
 			}
 		}
-		up, err := s.again(ctx, run, v, token, bound)
+		own := token
+		if token != "" && i > 0 { // each execution is an append of its own
+			own += "/" + strconv.Itoa(i)
+		}
+		up, err := s.again(ctx, run, v, own, bound)
 		if err != nil {
 			return statement.Update{}, err
 		}
 		total.Rows += up.Rows
-		total.Snapshot = up.Snapshot
+		total.Snapshot, total.Replayed = up.Snapshot, total.Replayed && up.Replayed
 	}
 	return total, nil
 }
@@ -147,6 +152,8 @@ func lostRace(err error, st *sqltext.Statement) bool {
 		return true
 	case lake.KindExists:
 		return st.Create != nil && (st.Create.IfNotExists || st.Create.OrReplace)
+	case lake.KindState: // a table was made in the schema meanwhile
+		return st.Kind == sqltext.KindDropSchema && st.Drop.Cascade
 	case lake.KindNotFound:
 		return st.Drop != nil && st.Drop.IfExists || st.Create != nil && st.Create.OrReplace
 	default:

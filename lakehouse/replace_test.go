@@ -168,3 +168,20 @@ func TestARollbackTakesNobodyElsesTemporaryTablesAlong(t *testing.T) {
 	require.Equal(t, []string{"2", "3"}, c.read("FROM b ORDER BY i"))
 	require.Equal(t, []string{"0"}, c.read("FROM before"))
 }
+
+func TestEachExecutionOfCreateTableAsHasATokenOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	rb := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "1", Type: arrow.PrimitiveTypes.Int64, Nullable: true}}, nil))
+	defer rb.Release()
+	rb.Field(0).(*array.Int64Builder).AppendValues([]int64{1, 2, 3}, nil)
+	params := rb.NewRecordBatch()
+	defer params.Release()
+	st := statement.Statement{SQL: "CREATE OR REPLACE TABLE t AS SELECT ? AS i", Params: params, Token: "token"}
+	for _, replayed := range []bool{false, true} {
+		up, err := b.Execute(t.Context(), st)
+		require.NoError(t, err)
+		require.Equal(t, replayed, up.Replayed)
+		require.Equal(t, []string{"3"}, b.rows(t, "FROM t"))
+	}
+}

@@ -2,13 +2,13 @@ package txn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -161,12 +161,14 @@ func TestReturningToASavepointKeepsWhatComesMeanwhile(t *testing.T) {
 				appendTo(t, w, fmt.Sprintf("main/t/f%d", i))
 			}
 		})
+		var failed error
 		wait.Go(func() {
 			for range 20 {
-				assert.NoError(t, m.EndSavepoint(t.Context(), c, to, false))
+				failed = errors.Join(failed, m.EndSavepoint(t.Context(), c, to, false))
 			}
 		})
 		wait.Wait()
+		require.NoError(t, failed)
 		done()
 		kept := w.Seen().Over.Paths()
 		for _, path := range s.discarded {
