@@ -55,7 +55,12 @@ func lockCatalog(path string, now time.Time) (_ *lockFile, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for attempt := 1; errors.Is(err, unix.EWOULDBLOCK) && attempt <= endingAttempts && empty(file); attempt++ {
+		time.Sleep(endingPause)
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, inUse(path, file)
 	} else if err != nil {
 		return nil, lake.Errorf(lake.KindState, "lock catalog %s: %w", path, err)
@@ -71,6 +76,18 @@ func lockCatalog(path string, now time.Time) (_ *lockFile, err error) {
 		return nil, lake.Errorf(lake.KindState, "lock catalog %s: %w", path, err)
 	}
 	return l, nil
+}
+
+// A lock whose file is empty is being given up, or is that of a process which the holder was
+// forking at that moment: it is waited for, for half a second.
+const (
+	endingAttempts = 50
+	endingPause    = 10 * time.Millisecond
+)
+
+func empty(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Size() == 0
 }
 
 func inUse(path string, file *os.File) error {
