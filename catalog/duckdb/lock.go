@@ -57,7 +57,7 @@ func lockCatalog(path string, now time.Time) (_ *lockFile, err error) {
 	}()
 	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	for attempt := 1; errors.Is(err, unix.EWOULDBLOCK) && attempt <= endingAttempts && empty(file); attempt++ {
-		<-time.After(endingPause)
+		<-time.NewTimer(endingPause).C
 		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
