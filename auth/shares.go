@@ -20,7 +20,7 @@ const (
 // Administrators have all of them. Calls without identity, of a server without users, share
 // nothing. It is not safe for concurrent use.
 type Shares struct {
-	what   string // such as "sessions"
+	what   string // such as "sessions are open"
 	max    int
 	taken  int
 	byUser map[string]int

@@ -12,20 +12,6 @@ import (
 	"github.com/flightlake/flightlake/lake"
 )
 
-// refused reports whether a statement was refused before DuckDB bound it: it is forbidden, or
-// cannot be checked, or does not parse.
-func refused(err error) bool {
-	switch lake.KindOf(err) {
-	case lake.KindForbidden, lake.KindUnsupported:
-		return err != nil
-	case lake.KindInvalid:
-		text := strings.ToLower(err.Error())
-		return strings.Contains(text, "syntax error") || strings.Contains(text, "parser error") || strings.Contains(text, "cannot pivot on")
-	default:
-		return false
-	}
-}
-
 // TestTheExecutorRefusesWhatIsClosed walks all functions of this DuckDB: the executor alone,
 // whatever was checked before, runs those on the lists only.
 func TestTheExecutorRefusesWhatIsClosed(t *testing.T) {
@@ -36,9 +22,9 @@ func TestTheExecutorRefusesWhatIsClosed(t *testing.T) {
 		t.Helper()
 		for _, rewritten := range []bool{false, true} {
 			_, err := query(t.Context(), x, engine.Query{SQL: sql, Rewritten: rewritten})
-			require.True(t, refused(err), "%q: %v: %v", sql, lake.KindOf(err), err)
+			require.True(t, attack.Refused(err), "%q: %v: %v", sql, lake.KindOf(err), err)
 			_, err = x.Describe(t.Context(), engine.Query{SQL: sql, Rewritten: rewritten})
-			require.True(t, refused(err), "described: %q: %v", sql, err)
+			require.True(t, attack.Refused(err), "described: %q: %v", sql, err)
 		}
 	}
 	rows, err := x.Texts("SELECT DISTINCT function_name FROM duckdb_functions() ORDER BY 1")
@@ -71,11 +57,11 @@ func TestTheExecutorRefusesWhatIsClosed(t *testing.T) {
 	for _, expression := range []string{"getvariable('x')", "current_setting('threads')", "(SELECT content FROM read_text('/etc/hostname'))", "1) + (getvariable('x')"} {
 		columns[0].Default = &expression
 		_, err := x.InsertRows(context.WithoutCancel(t.Context()), engine.Insert{Table: "x", Columns: columns, Statements: insertOf(" VALUES (DEFAULT)")})
-		require.True(t, refused(err), "%s: %v", expression, err)
+		require.True(t, attack.Refused(err), "%s: %v", expression, err)
 	}
 	for _, rows := range []string{" VALUES (getvariable('x'))", " SELECT content FROM read_text('/etc/hostname')", " VALUES ((SELECT current_query()))"} {
 		columns[0].Default = nil
 		_, err := x.InsertRows(t.Context(), engine.Insert{Table: "x", Columns: columns, Statements: insertOf(rows)})
-		require.True(t, refused(err), "%s: %v", rows, err)
+		require.True(t, attack.Refused(err), "%s: %v", rows, err)
 	}
 }

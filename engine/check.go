@@ -93,14 +93,13 @@ func (x *Executor) checkInserted(c *connection, query string) error {
 	if err != nil {
 		return err
 	}
-	if v.parsed && len(v.unknown) == 0 {
-		return v.bound(c, true)
+	if !v.parsed || len(v.unknown) > 0 {
+		s, err := c.prepare(query) // which says best what is wrong with it
+		if err != nil {
+			return err
+		}
+		s.close()
 	}
-	s, err := c.prepare(query) // which says best what is wrong with it
-	if err != nil {
-		return err
-	}
-	s.close()
 	return v.bound(c, true)
 }
 

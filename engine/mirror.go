@@ -152,17 +152,16 @@ func columnsDDL(name string, columns []lake.Column, defaults bool) string {
 }
 
 func commentsOf(name string, t *lake.Table) string {
-	var b strings.Builder
+	var statements []string
 	if t.Comment != "" {
-		b.WriteString("; COMMENT ON TABLE " + name + " IS " + lake.QuoteLiteral(t.Comment))
+		statements = append(statements, "COMMENT ON TABLE "+name+" IS "+lake.QuoteLiteral(t.Comment))
 	}
 	for i := range t.Columns {
-		if t.Columns[i].Comment != "" {
-			b.WriteString("; COMMENT ON COLUMN " + name + "." + lake.QuoteIdent(t.Columns[i].Name) + " IS " +
-				lake.QuoteLiteral(t.Columns[i].Comment))
+		if c := &t.Columns[i]; c.Comment != "" {
+			statements = append(statements, "COMMENT ON COLUMN "+name+"."+lake.QuoteIdent(c.Name)+" IS "+lake.QuoteLiteral(c.Comment))
 		}
 	}
-	return b.String()
+	return strings.Join(statements, "; ")
 }
 
 func newView(schema string, v *lake.View) view {

@@ -161,7 +161,7 @@ func (m *mirror) createTable(c *connection, name string, t table, ddls ...string
 	}
 	m.tables[name] = t
 	if t.comments != "" {
-		if err := c.exec("%s", strings.TrimPrefix(t.comments, "; ")); err != nil && !unusable(err) {
+		if err := c.exec("%s", t.comments); err != nil && !unusable(err) {
 			return err
 		}
 	}

@@ -154,7 +154,7 @@ func (c *connection) beginReading(overlay *Overlay, but string) error {
 		}
 		c.temporary = append(c.temporary, t.Name)
 		if comments := commentsOf(name, t); comments != "" {
-			if err := c.exec("%s", strings.TrimPrefix(comments, "; ")); err != nil {
+			if err := c.exec("%s", comments); err != nil {
 				return lake.Wrap(lake.KindInternal, "show the comments of a temporary table", err)
 			}
 		}

@@ -35,9 +35,6 @@ type putSource struct {
 
 // Limits of a stream that is put, beside the size of its messages.
 const (
-	// nestingMax is how deep the types of columns may be nested: DuckDB and JDBC clients
-	// recurse over them.
-	nestingMax = 64
 	// fieldsMax bounds the fields of a schema, nested ones included.
 	fieldsMax = 100_000
 	// dictionaryBytesMax bounds the dictionaries of a stream.
@@ -47,7 +44,7 @@ const (
 // limitsOf returns the limits of a stream whose messages take at most bytesMax bytes after
 // decompression.
 func limitsOf(bytesMax int64) ipcverify.Limits {
-	return ipcverify.Limits{DepthMax: nestingMax, FieldsMax: fieldsMax, BytesMax: bytesMax, DictionaryBytesMax: min(bytesMax, dictionaryBytesMax)}
+	return ipcverify.Limits{DepthMax: lake.NestingMax, FieldsMax: fieldsMax, BytesMax: bytesMax, DictionaryBytesMax: min(bytesMax, dictionaryBytesMax)}
 }
 
 // hasData reports whether an IPC message follows; it may wait for one.

@@ -17,12 +17,12 @@ const (
 	TemporarySchema = "temp"
 )
 
-// Limits of what has a name: see CheckName.
-const (
-	nameBytesMax = 1024
-	// nestingMax is how deep the types of a column may be nested, itself included.
-	nestingMax = 64
-)
+// NestingMax is how deep the types of a column may be nested, itself included: DuckDB and JDBC
+// clients recurse over them.
+const NestingMax = 64
+
+// nameBytesMax is the longest name; see CheckName.
+const nameBytesMax = 1024
 
 // CheckText refuses text that databases refuse, cut short or corrupt: what is no UTF-8, or
 // holds a NUL character.
@@ -85,8 +85,8 @@ func CheckColumns(columns []Column) error {
 
 // checkColumn checks the name of a column or field, its default and what lies in it.
 func checkColumn(c *Column, depth int) error {
-	if depth > nestingMax {
-		return Errorf(KindInvalid, "column %q: types are nested more than %d deep", c.Name, nestingMax)
+	if depth > NestingMax {
+		return Errorf(KindInvalid, "column %q: types are nested more than %d deep", c.Name, NestingMax)
 	}
 	if err := CheckName(c.Name); err != nil {
 		return err

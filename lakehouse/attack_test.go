@@ -1,6 +1,7 @@
 package lakehouse_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -12,18 +13,9 @@ import (
 	"github.com/flightlake/flightlake/statement"
 )
 
-// wasRefused reports whether a statement was refused for what it names, or does not parse.
+// wasRefused is attack.Refused, for definitions too: DuckDB itself refuses queries in defaults.
 func wasRefused(err error) bool {
-	switch lake.KindOf(err) {
-	case lake.KindForbidden, lake.KindUnsupported:
-		return err != nil
-	case lake.KindInvalid:
-		text := strings.ToLower(err.Error())
-		return strings.Contains(text, "syntax error") || strings.Contains(text, "parser error") || strings.Contains(text, "cannot pivot on") ||
-			strings.Contains(text, "cannot contain subqueries")
-	default:
-		return false
-	}
+	return attack.Refused(err) || errors.Is(err, lake.ErrInvalid) && strings.Contains(err.Error(), "cannot contain subqueries")
 }
 
 // TestClientsCallNothingThatIsClosed walks all functions of this DuckDB in every position

@@ -143,7 +143,7 @@ func checkTexts(op *catalog.CreateTable) error {
 	}
 	for i := range op.Columns {
 		op.Columns[i].Walk(func(c *lake.Column) {
-			for _, text := range []*string{&c.Name, &c.Comment, c.Default, c.InitialDefault} {
+			for _, text := range []*string{&c.Comment, c.InitialDefault} {
 				if err == nil && text != nil {
 					err = CheckText(*text)
 				}

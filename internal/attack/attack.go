@@ -6,6 +6,8 @@ package attack
 import (
 	"iter"
 	"strings"
+
+	"github.com/flightlake/flightlake/lake"
 )
 
 // positions are statements with a call, $f, where SQL takes one. The tables t and u
@@ -91,5 +93,19 @@ func Spelt(name, argument string) iter.Seq[string] {
 				}
 			}
 		}
+	}
+}
+
+// Refused reports whether err says that a statement was refused for what it names, before
+// DuckDB bound it, or does not parse.
+func Refused(err error) bool {
+	switch lake.KindOf(err) {
+	case lake.KindForbidden, lake.KindUnsupported:
+		return err != nil
+	case lake.KindInvalid:
+		text := strings.ToLower(err.Error())
+		return strings.Contains(text, "syntax error") || strings.Contains(text, "parser error") || strings.Contains(text, "cannot pivot on")
+	default:
+		return false
 	}
 }
